@@ -1,0 +1,2062 @@
+"""IndoMER, the Indonesian multimodal emotion recognition benchmark, as a Hugging Face dataset.
+
+One example is one clip: a segment of a social media video, with its transcript, its labels and the
+frames that OpenFace (video) and GeMAPS (audio) computed from it.
+
+    column                      type                           source
+    sample_id                   string                         split JSON
+    video_name, audio_name      string                         split JSON: video, audio
+    video_id, segment_id        int32                          clip name: first and last number
+    topic                       string                         clip name, spelling variants folded
+    text                        string                         split JSON
+    label                       ClassLabel, 3 or 7 names       split JSON
+    emotion                     ClassLabel, 7 names            split JSON, CSV, other config
+    sentiment                   ClassLabel, 3 names            split JSON, CSV, other config
+    text_, audio_, video_sentiment                             (the same)
+    video_feature               float32, (frames, 673)         video feature pickle
+    audio_feature               float32, (frames, 18)          audio feature pickle
+    video_length, audio_length  int32, frames before padding   computed from the above
+
+Split JSON, Annotations.csv and feature pickles are joined by clip name (without its extension), in
+the order of the split JSON. Where sources disagree, the earlier one in the table wins.
+
+Feature pickles are read, never run. A pickle is a program for a small stack machine; this module
+walks through the opcodes that a list of dicts of numpy arrays consists of and notes where each
+array lies in the file. It calls nothing, imports nothing and allocates nothing that the file asks
+for, so there is nothing to escape from. Accepted: pickle protocols 0 to 5 as written by CPython
+(C, Python, optimised or unmemoised), cloudpickle and dill, with numpy 1 or 2; real-valued arrays of
+2 dimensions; further keys with plain values, which are ignored. Refused, with file, byte offset and
+opcode: every other global, persistent ids, extension codes, object or structured dtypes, lengths
+that do not add up, duplicate clips, trailing bytes.
+
+Peak memory is that of a few clips, whatever the size of the files: the index holds some hundred
+bytes per clip, and frames are copied once, from the mapped file to where they are wanted.
+"""
+
+import codecs
+import collections
+import contextlib
+import csv
+import dataclasses
+import functools
+import hashlib
+import inspect
+import io
+import json
+import logging
+import math
+import mmap
+import os
+import re
+
+import datasets
+import numpy as np
+import pyarrow as pa
+from fsspec.core import url_to_fs
+
+__version__ = "0.1.0"
+
+logger = logging.getLogger(__name__)
+
+_CITATION = """\
+@misc{indomer2025,
+  title = {OmniMER: Indonesian Multimodal Emotion Recognition via Auxiliary-Enhanced {LLM}
+           Adaptation},
+  author = {Yan and Xu and Jin and others},
+  year = {2025},
+  eprint = {2512.19379},
+  archivePrefix = {arXiv},
+}
+"""
+
+_DESCRIPTION = """\
+IndoMER is the first Indonesian multimodal emotion recognition benchmark: segments of social media \
+videos with transcripts, frame-wise video (OpenFace) and audio (GeMAPS) features, and labels for \
+seven emotions and three sentiments, overall and per modality.
+"""
+
+_HOMEPAGE = "https://arxiv.org/abs/2512.19379"
+
+# The published data states no licence.
+_LICENSE = ""
+
+# --- Facts about the data ---------------------------------------------------------------------
+
+# Class names as published, in the order in which the card lists them; ids follow this order.
+EMOTIONS = ("ketakutan", "jijik", "kemarahan", "kesedihan", "netral", "kebahagiaan", "surprise")
+SENTIMENTS = ("negatif", "netral", "positif")
+EMOTIONS_EN = ("fear", "disgust", "anger", "sadness", "neutral", "happiness", "surprise")
+SENTIMENTS_EN = ("negative", "neutral", "positive")
+
+# The only mapping under which the card's 7-class counts add up to its 3-class counts.
+SENTIMENT_OF = {
+    "ketakutan": "negatif",
+    "jijik": "negatif",
+    "kemarahan": "negatif",
+    "kesedihan": "negatif",
+    "netral": "netral",
+    "kebahagiaan": "positif",
+    "surprise": "positif",
+}
+
+# Topics of the card; clip names also spell one of them "Opinions".
+_TOPICS = (
+    "Blogger",
+    "Book",
+    "Celebrity",
+    "Cooking",
+    "Family",
+    "Health",
+    "Makeup",
+    "Opinion",
+    "Politics",
+    "Product",
+    "Sharing",
+    "Society",
+    "Tutorials",
+)
+
+MODALITIES = ("text", "audio", "video")
+
+# Label columns and their classes; `label` repeats the first column of its config in _JSON_LABELS.
+_LABEL_COLUMNS = {
+    "emotion": EMOTIONS,
+    "sentiment": SENTIMENTS,
+    "text_sentiment": SENTIMENTS,
+    "audio_sentiment": SENTIMENTS,
+    "video_sentiment": SENTIMENTS,
+}
+
+# Label column -> field of the split JSON, for each config.
+_JSON_LABELS = {
+    "3_class": {
+        "sentiment": "label",
+        "text_sentiment": "text_label",
+        "audio_sentiment": "audio_label",
+        "video_sentiment": "video_label",
+    },
+    "7_class": {"emotion": "label", "sentiment": "sentiment_label"},
+}
+
+_JSON_FIELDS = ("sample_id", "text", "label", "video", "audio")
+
+# Split name -> its name in file names.
+_SPLITS = {"train": "train", "validation": "val"}
+
+# Rows of the published release 1.0.0, the same in both configs.
+_PUBLISHED_SIZES = {"train": 1588, "validation": 356}
+
+# Where the parts of a release may lie, the documented place first; upper and lower case are alike.
+_SPLIT_PLACES = ("{config}/{split}.json", "{config}/{config}_{split}.json", "{config}_{split}.json")
+_FEATURE_PLACES = (
+    "{modality}_feature/{split}_{modality}_features.pkl",
+    "{modality}s_feature/{split}_{modality}_features.pkl",
+    "{split}_{modality}_features.pkl",
+)
+_ANNOTATION_PLACES = ("Annotations.csv",)
+
+# Row ranges that a split is cut into, so that processes, workers and nodes can share it. The first
+# of these that the split has rows for; numbers that many numbers of workers divide.
+_SHARD_COUNTS = (48, 24, 12, 6, 4, 2, 1)
+
+# Bytes of features per Arrow record batch. Large enough for small clips to share the cost of a
+# batch, small enough for the buffers to stay in the processor's cache.
+_BATCH_BYTES = 2 << 20
+
+# Rows per record batch where there are no features.
+_BATCH_ROWS = 1000
+
+_DOWNLOAD_ADVICE = (
+    "IndoMER's files are not downloaded for you. Get them from the project page of the paper "
+    f"({_HOMEPAGE}), put them into one folder (3_class/, 7_class/, Annotations.csv, "
+    "video_feature/, audio_feature/) and pass it: data_dir='path/to/that/folder'."
+)
+
+
+# --- Errors -----------------------------------------------------------------------------------
+
+
+class IndoMERError(ValueError):
+    """The data or an option is not as expected. The message says where, what and what to do."""
+
+
+class UnsafePickleError(IndoMERError):
+    """A feature pickle asks for something that loading arrays does not need. Nothing was run."""
+
+
+# --- Configs and builder ----------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class IndoMERConfig(datasets.BuilderConfig):
+    """Options of a load, each a keyword argument of `load_dataset`.
+
+    Args:
+        modalities: Which of "text", "audio" and "video" to load. The columns of the others are
+            left out, and their pickles are not needed.
+        trim_padding: Drop each clip's trailing all-zero frames. Padding back to the released
+            length gives the released array.
+        on_missing: What to do with a clip that a pickle does not have: "error", "skip" the clip,
+            or "empty" for an array of shape (0, D).
+        label_language: Class names as published ("id") or in English ("en"); ids are the same.
+        video_dim: Values per video frame that the pickles must have.
+        audio_dim: Values per audio frame that the pickles must have.
+    """
+
+    modalities: tuple = MODALITIES
+    trim_padding: bool = False
+    on_missing: str = "error"
+    label_language: str = "id"
+    video_dim: int = 673
+    audio_dim: int = 18
+
+    @property
+    def label_column(self):
+        """The label column that `label` repeats: "sentiment" or "emotion"."""
+        return next(column for column, field in _JSON_LABELS[self.name].items() if field == "label")
+
+    @property
+    def feature_dims(self):
+        """Modality -> values per frame, for the modalities that have features."""
+        dims = {"video": self.video_dim, "audio": self.audio_dim}
+        return {modality: dim for modality, dim in dims.items() if modality in self.modalities}
+
+    def create_config_id(self, config_kwargs, custom_features=None):
+        """Name the cache entry after all that the tables depend on: source files, options, code."""
+        # `datasets` sets options one by one and calls this next: the first place to look at them.
+        self._check_options()
+        used = {key for key, value in config_kwargs.items() if value is not None}
+        if not used and custom_features is None:
+            return self.name
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for field in ("name", "version", "data_dir", "data_files", "description"):
+            del options[field]
+        sources = Release(self.data_dir).identity() if self.data_dir is not None else None
+        key = (sources, sorted(options.items()), str(custom_features), _code_hash())
+        return f"{self.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}"
+
+    def _check_options(self):
+        if isinstance(self.modalities, str):
+            self.modalities = (self.modalities,)
+        unknown = [modality for modality in self.modalities if modality not in MODALITIES]
+        if unknown or not self.modalities:
+            raise IndoMERError(
+                f"modalities: expected some of {MODALITIES}, got {self.modalities!r}."
+            )
+        self.modalities = tuple(name for name in MODALITIES if name in self.modalities)
+        for option, choices in (
+            ("trim_padding", (False, True)),
+            ("on_missing", ("error", "skip", "empty")),
+            ("label_language", ("id", "en")),
+        ):
+            if getattr(self, option) not in choices:
+                raise IndoMERError(
+                    f"{option}: expected one of {choices}, got {getattr(self, option)!r}."
+                )
+        self.trim_padding = bool(self.trim_padding)
+        for option in ("video_dim", "audio_dim"):
+            dim = getattr(self, option)
+            if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
+                raise IndoMERError(f"{option}: expected a positive whole number, got {dim!r}.")
+
+
+class IndoMER(datasets.GeneratorBasedBuilder):
+    """Builder of the configs `3_class` and `7_class`; options are those of `IndoMERConfig`."""
+
+    VERSION = datasets.Version(__version__)
+    BUILDER_CONFIG_CLASS = IndoMERConfig
+    BUILDER_CONFIGS = [
+        IndoMERConfig(name="3_class", version=VERSION, description="Three sentiments."),
+        IndoMERConfig(name="7_class", version=VERSION, description="Seven emotions."),
+    ]
+    DEFAULT_CONFIG_NAME = "7_class"
+
+    # A clip is megabytes: the default of 1,000 examples per batch would be gigabytes of memory.
+    DEFAULT_WRITER_BATCH_SIZE = 16
+
+    def _info(self):
+        return datasets.DatasetInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            homepage=_HOMEPAGE,
+            license=_LICENSE,
+            features=self._features(),
+        )
+
+    def _features(self):
+        config = self.config
+        names = {EMOTIONS: EMOTIONS, SENTIMENTS: SENTIMENTS}
+        if config.label_language == "en":
+            names = {EMOTIONS: EMOTIONS_EN, SENTIMENTS: SENTIMENTS_EN}
+        label_names = names[_LABEL_COLUMNS[config.label_column]]
+        features = {
+            column: datasets.Value("string") for column in ("sample_id", "video_name", "audio_name")
+        }
+        features |= {column: datasets.Value("int32") for column in ("video_id", "segment_id")}
+        features["topic"] = datasets.Value("string")
+        if "text" in config.modalities:
+            features["text"] = datasets.Value("string")
+        features["label"] = datasets.ClassLabel(names=list(label_names))
+        for column, classes in _LABEL_COLUMNS.items():
+            features[column] = datasets.ClassLabel(names=list(names[classes]))
+        for modality, dim in config.feature_dims.items():
+            features[f"{modality}_feature"] = datasets.Array2D((None, dim), "float32")
+        for modality in config.feature_dims:
+            features[f"{modality}_length"] = datasets.Value("int32")
+        return datasets.Features(features)
+
+    def _split_generators(self, dl_manager):
+        if self.config.data_dir is None:
+            raise IndoMERError(f"No data_dir. {_DOWNLOAD_ADVICE}")
+        self._opened = _OpenRelease(self.config)
+        rows_by_split = self._opened.rows_by_split
+        sizes = {split: len(rows) for split, rows in rows_by_split.items()}
+        for split in sizes:
+            self._opened.feature_files(split)
+        if not dl_manager.is_streaming:
+            # Whatever is missing is told now and at once, not in the middle of the preparation.
+            sizes = {split: len(self._opened.check_join(split)) for split in sizes}
+        # The sizes of this data, in place of those that `datasets` 3 found in dataset_infos.json:
+        # the total of the progress bar, and what the number of prepared rows is verified against.
+        # For release 1.0.0 the two are the same.
+        if sizes != _PUBLISHED_SIZES:
+            logger.info(
+                "Not the published release 1.0.0, which has %s: %s", _PUBLISHED_SIZES, sizes
+            )
+        self.info.splits = datasets.SplitDict.from_split_dict(
+            [datasets.SplitInfo(name=split, num_examples=size) for split, size in sizes.items()],
+            dataset_name=self.dataset_name,
+        )
+        return [
+            datasets.SplitGenerator(
+                name=split, gen_kwargs={"split": split, "row_ranges": _row_ranges(len(rows))}
+            )
+            for split, rows in rows_by_split.items()
+        ]
+
+    def _generate_examples(self, split, row_ranges):
+        """Yield (sample_id, example) for the rows in `row_ranges`, a list of (start, stop)."""
+        for row, features in self._release().clips(split, row_ranges):
+            example = self._columns(row)
+            for modality, (frames, length) in features.items():
+                # A copy, so that what users hold is theirs to change and never a view of the file.
+                example[f"{modality}_feature"] = np.array(frames, dtype=np.float32, order="C")
+                example[f"{modality}_length"] = length
+            yield row["sample_id"], example
+
+    def _generate_tables(self, split, row_ranges):
+        """Yield (number, table) with the same rows as `_generate_examples`, for preparing."""
+        batch, n_bytes = [], 0
+        n_tables = 0
+        for row, features in self._release().clips(split, row_ranges):
+            batch.append((row, features))
+            n_bytes += sum(frames.size * 4 for frames, _ in features.values())
+            if n_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_ROWS:
+                yield n_tables, self._table(batch)
+                batch, n_bytes = [], 0
+                n_tables += 1
+        if batch:
+            yield n_tables, self._table(batch)
+
+    def _table(self, batch):
+        columns = collections.defaultdict(list)
+        for row, features in batch:
+            for column, value in self._columns(row).items():
+                columns[column].append(value)
+            for modality, (frames, length) in features.items():
+                columns[f"{modality}_feature"].append(frames)
+                columns[f"{modality}_length"].append(length)
+        schema = self.info.features.arrow_schema
+        arrays = []
+        for field in schema:
+            values = columns[field.name]
+            if isinstance(field.type, pa.ExtensionType):
+                arrays.append(_frames_to_arrow(values, field.type))
+            else:
+                arrays.append(pa.array(values, field.type))
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _columns(self, row):
+        if "text" in self.config.modalities:
+            return dict(row)
+        return {column: value for column, value in row.items() if column != "text"}
+
+    def _release(self):
+        """The open release: in another process than that of `_split_generators`, a new one."""
+        if getattr(self, "_opened", None) is None or self._opened.process_id != os.getpid():
+            self._opened = _OpenRelease(self.config)
+        return self._opened
+
+    def __getstate__(self):
+        # Open files stay behind when `datasets` sends the builder to another process.
+        return {**super().__getstate__(), "_opened": None}
+
+    def _prepare_split_single(self, **kwargs):
+        """Prepare from `_generate_tables`, two to three times as fast as from examples.
+
+        `GeneratorBasedBuilder` copies each array three times between `yield` and disk. Keys need
+        no check for duplicates here: `_read_rows` has refused them.
+        """
+        wanted = ("gen_kwargs", "fpath", "file_format", "max_shard_size", "job_id")
+        prepare = datasets.ArrowBasedBuilder._prepare_split_single
+        known = tuple(inspect.signature(prepare).parameters)[1:]
+        # Both are private methods: where they have changed, the public way still works.
+        if set(known) == set(wanted) <= set(kwargs) and self.info.features == self._features():
+            yield from prepare(self, **{name: kwargs[name] for name in wanted})
+        else:
+            yield from super()._prepare_split_single(**kwargs)
+
+
+def load_dataset(
+    name="7_class",
+    data_dir=None,
+    split=None,
+    streaming=False,
+    cache_dir=None,
+    num_proc=None,
+    *,
+    features=None,
+    download_config=None,
+    download_mode=None,
+    verification_mode=None,
+    keep_in_memory=None,
+    token=None,
+    storage_options=None,
+    **options,
+):
+    """Load IndoMER: `datasets.load_dataset`, for every version of `datasets`.
+
+    Args:
+        name: "3_class" or "7_class".
+        data_dir: Folder with the released files, in any of the published layouts.
+        split: "train", "validation", a slice such as "train[:10%]", or None for all in a dict.
+        streaming: Read examples straight from the released files, without preparing anything.
+        cache_dir: Where prepared tables are kept; by default the cache of `datasets`.
+        num_proc: Processes that prepare.
+        features, download_config, download_mode, verification_mode, keep_in_memory, token,
+            storage_options: As in `datasets.load_dataset`.
+        **options: Options of `IndoMERConfig`.
+
+    Returns:
+        `DatasetDict`, `Dataset`, `IterableDatasetDict` or `IterableDataset`, as
+        `datasets.load_dataset` would.
+
+    Raises:
+        IndoMERError: The files or an option are not as expected.
+    """
+    if name is not None and name not in _JSON_LABELS:
+        raise IndoMERError(f"Unknown config {name!r}. Choose {' or '.join(_JSON_LABELS)}.")
+    if streaming and num_proc is not None:
+        raise NotImplementedError(
+            "num_proc is for preparing. Streaming divides its work among DataLoader workers."
+        )
+    _check_option_names(options)
+    builder = IndoMER(
+        cache_dir=cache_dir,
+        config_name=name,
+        data_dir=data_dir,
+        features=features,
+        token=token,
+        storage_options=storage_options,
+        **options,
+    )
+    if streaming:
+        return builder.as_streaming_dataset(split=split)
+    try:
+        builder.download_and_prepare(
+            download_config=download_config,
+            download_mode=download_mode,
+            verification_mode=verification_mode,
+            num_proc=num_proc,
+            storage_options=storage_options,
+        )
+    except datasets.exceptions.DatasetGenerationError as error:
+        # `datasets` wraps what goes wrong while it writes; the cause is what can be acted upon.
+        if isinstance(error.__cause__, IndoMERError):
+            raise error.__cause__ from None
+        raise
+    if keep_in_memory is None:
+        limit = datasets.config.IN_MEMORY_MAX_SIZE
+        keep_in_memory = bool(limit) and builder.info.dataset_size < limit
+    return builder.as_dataset(split=split, in_memory=keep_in_memory)
+
+
+def _check_option_names(options):
+    known = [field.name for field in dataclasses.fields(IndoMERConfig)]
+    known = known[len(dataclasses.fields(datasets.BuilderConfig)) :]
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise IndoMERError(f"Unknown option {unknown[0]!r}. Options are {', '.join(known)}.")
+
+
+def _row_ranges(n_rows):
+    """Cut `n_rows` into the (start, stop) ranges that are the shards of a split."""
+    n_shards = next((count for count in _SHARD_COUNTS if count <= n_rows), 1)
+    bounds = [n_rows * i // n_shards for i in range(n_shards + 1)]
+    return list(zip(bounds, bounds[1:]))
+
+
+@functools.cache
+def _code_hash():
+    """Digest of this file, so that tables that other code wrote are not taken for its own."""
+    try:
+        with open(__file__, "rb") as code:
+            return hashlib.sha256(code.read()).hexdigest()
+    except OSError:
+        return __version__
+
+
+def _frames_to_arrow(clips, array_type):
+    """Turn a list of arrays of shape (T_i, D) into one Arrow array of `Array2D` values."""
+    dim = array_type.shape[1]
+    lengths = [len(frames) for frames in clips]
+    only = clips[0]
+    if len(clips) == 1 and only.dtype == np.float32 and only.flags.c_contiguous:
+        # Straight from the mapped file to the prepared one.
+        values = pa.py_buffer(only)
+    else:
+        values = pa.allocate_buffer(sum(lengths) * dim * 4)
+        joined = np.frombuffer(values, np.float32).reshape(-1, dim)
+        start = 0
+        for frames in clips:
+            joined[start : start + len(frames)] = frames
+            start += len(frames)
+    n_frames = sum(lengths)
+    frame_offsets = np.arange(0, (n_frames + 1) * dim, dim, dtype=np.int32)
+    clip_offsets = np.cumsum([0, *lengths], dtype=np.int32)
+    storage = pa.FloatArray.from_buffers(pa.float32(), n_frames * dim, [None, values])
+    for offsets in (frame_offsets, clip_offsets):
+        storage = pa.ListArray.from_arrays(pa.array(offsets), storage)
+    return pa.ExtensionArray.from_storage(array_type, storage)
+
+
+# --- The files of a release ---------------------------------------------------------------------
+
+
+class Release:
+    """Which parts of a release lie where, below a folder or any fsspec address of one.
+
+    Args:
+        data_dir: Folder of the release.
+
+    Raises:
+        IndoMERError: There is no such folder.
+    """
+
+    def __init__(self, data_dir):
+        self.data_dir = os.fspath(data_dir)
+        self.fs, self.root = url_to_fs(self.data_dir)
+        self._names_by_folder = {}
+        if not self._names(self.root) and not self.fs.isdir(self.root):
+            raise IndoMERError(f"data_dir {self.data_dir!r}: no such folder. {_DOWNLOAD_ADVICE}")
+
+    def split_path(self, config, split):
+        """Path of a split JSON, or None."""
+        return self._find(_SPLIT_PLACES, config=config, split=_SPLITS[split])
+
+    def annotations_path(self):
+        """Path of Annotations.csv, or None."""
+        return self._find(_ANNOTATION_PLACES)
+
+    def feature_path(self, modality, split):
+        """Path of a feature pickle, or None."""
+        return self._find(_FEATURE_PLACES, modality=modality, split=_SPLITS[split])
+
+    def places(self, places, **names):
+        """The places where a part is looked for, as one string for an error message."""
+        return ", ".join(self._join(self.data_dir, place.format(**names)) for place in places)
+
+    def read(self, path):
+        """All bytes of a small file."""
+        return self.fs.cat_file(path)
+
+    def identity(self):
+        """What tells this release from another or a changed one: place, sizes and times."""
+        paths = [self.annotations_path()]
+        for split in _SPLITS:
+            paths += [self.split_path(config, split) for config in _JSON_LABELS]
+            paths += [self.feature_path(modality, split) for modality in ("video", "audio")]
+        return [sorted(self.fs.info(path).items(), key=str) for path in paths if path]
+
+    def _find(self, places, **names):
+        hits = []
+        for place in places:
+            hits += self._matches(place.format(**names))
+        if len(hits) > 1:
+            logger.warning("Found %s; using the first.", " and ".join(hits))
+        return hits[0] if hits else None
+
+    def _matches(self, place):
+        """Existing paths that equal `place` but for case, the exact one first."""
+        if not self._names(self.root):
+            # A server that lists no folders; the documented spelling may be there all the same.
+            path = self._join(self.root, place)
+            return [path] if self.fs.exists(path) else []
+        paths = [self.root]
+        for part in place.split("/"):
+            paths = [
+                self._join(path, name)
+                for path in paths
+                for name in sorted(self._names(path), key=lambda name: (name != part, name))
+                if name.casefold() == part.casefold()
+            ]
+        return paths
+
+    def _names(self, folder):
+        if folder not in self._names_by_folder:
+            try:
+                paths = self.fs.ls(folder, detail=False)
+            except (OSError, NotImplementedError):
+                paths = []
+            names = {path.rstrip("/").rsplit("/", 1)[-1] for path in paths}
+            self._names_by_folder[folder] = names
+        return self._names_by_folder[folder]
+
+    @staticmethod
+    def _join(folder, name):
+        return f"{folder.rstrip('/')}/{name}" if folder else name
+
+
+class _OpenRelease:
+    """One process's view of a release under one config: joined rows, open feature pickles."""
+
+    def __init__(self, config):
+        self.process_id = os.getpid()
+        self._config = config
+        self._release = Release(config.data_dir)
+        self._files_by_split = {}
+
+    @functools.cached_property
+    def rows_by_split(self):
+        """Split -> list of rows, each a dict of all columns but those of features."""
+        return _read_rows(self._release, self._config.name)
+
+    def feature_files(self, split):
+        """Modality -> open feature pickle of a split."""
+        if split not in self._files_by_split:
+            self._files_by_split[split] = {
+                modality: self._open_features(modality, split)
+                for modality in self._config.feature_dims
+            }
+        return self._files_by_split[split]
+
+    def _open_features(self, modality, split):
+        path = self._release.feature_path(modality, split)
+        if path is None:
+            places = self._release.places(_FEATURE_PLACES, modality=modality, split=_SPLITS[split])
+            others = tuple(name for name in self._config.modalities if name != modality)
+            raise IndoMERError(
+                f"No {modality} features for {split}. Looked for {places}. Put the file there, or "
+                f"load without them: modalities={others or ('text',)!r}."
+            )
+        return FeatureFile(self._release.fs.unstrip_protocol(path))
+
+    def check_join(self, split):
+        """Return the rows of a split that will be examples; tell all that is wrong at once."""
+        files, rows = self.feature_files(split), self.rows_by_split[split]
+        problems = []
+        missing_any = set()
+        for modality, file in files.items():
+            for row in rows:
+                if row[f"{modality}_name"] in file:
+                    self._check_width(modality, file, row[f"{modality}_name"])
+            missing = [row for row in rows if row[f"{modality}_name"] not in file]
+            missing_any.update(row["sample_id"] for row in missing)
+            if missing:
+                names = [row[f"{modality}_name"] for row in missing]
+                where = f"{self._config.name}/{_SPLITS[split]}"
+                problems.append(f"{where}: {_count(names, rows, 'clips')} no {modality} features")
+        if problems and self._config.on_missing == "error":
+            _raise_all(
+                problems,
+                "Use split and feature files of one release, or pass on_missing='skip' (leave such "
+                "clips out) or on_missing='empty' (give them no frames).",
+            )
+        for problem in problems:
+            logger.warning("%s: on_missing=%r.", problem, self._config.on_missing)
+        if self._config.on_missing == "skip":
+            return [row for row in rows if row["sample_id"] not in missing_any]
+        return rows
+
+    def clips(self, split, row_ranges):
+        """Yield (row, {modality: (frames, length)}) for the rows in `row_ranges`.
+
+        `frames` is a read-only view of shape (T, D) in the stored dtype, trimmed if so configured;
+        `length` counts the frames before the padding.
+        """
+        files, rows = self.feature_files(split), self.rows_by_split[split]
+        for start, stop in row_ranges:
+            for row in rows[start:stop]:
+                features = {}
+                for modality, file in files.items():
+                    features[modality] = self._frames(
+                        modality, file, row[f"{modality}_name"], split
+                    )
+                if None not in features.values():
+                    yield row, features
+
+    def _frames(self, modality, file, name, split):
+        if name not in file:
+            if self._config.on_missing == "error":
+                self.check_join(split)
+            if self._config.on_missing == "skip":
+                return None
+            return np.empty((0, self._config.feature_dims[modality]), np.float32), 0
+        self._check_width(modality, file, name)
+        frames = file.view(name)
+        length = true_length(frames)
+        return (frames[:length] if self._config.trim_padding else frames), length
+
+    def _check_width(self, modality, file, name):
+        shape, dim = file.shape(name), self._config.feature_dims[modality]
+        if shape[1] != dim:
+            raise IndoMERError(
+                f"{file.name}, clip {name!r}: expected shape (T, {dim}), found {shape}. If these "
+                f"features are meant to be so wide, pass {modality}_dim={shape[1]}."
+            )
+
+
+# --- Labels and transcripts ---------------------------------------------------------------------
+
+
+def _read_rows(release, config_name):
+    """Read and join the split JSONs, Annotations.csv and the other config's JSONs.
+
+    Returns:
+        dict: Split name -> list of rows in the order of its JSON. A row holds every column but
+        those of features; labels are class ids, or None where no source has them.
+
+    Raises:
+        IndoMERError: A file is missing or not as described, or rows have unknown labels, ids that
+            are used twice, or ids and labels that do not match. One error tells all.
+    """
+    problems = []
+    json_by_split = {}
+    for split in _SPLITS:
+        json_by_split[split] = _read_split(release, config_name, split)
+        problems += _split_problems(config_name, split, json_by_split[split])
+    annotations = _read_annotations(release)
+    others = _OtherConfig(release, config_name)
+    joined, differing = {}, collections.Counter()
+    for split, json_rows in json_by_split.items():
+        unknown = []
+        joined[split] = [
+            _join_row(row, config_name, annotations, others, unknown, differing)
+            for row in json_rows
+        ]
+        if unknown:
+            where = f"{config_name}/{_SPLITS[split]}"
+            problems.append(f"{where}: {_count(unknown, json_rows, 'rows')} an unknown label")
+    problems += _overlap_problems(config_name, joined)
+    if problems:
+        classes = f"{', '.join(EMOTIONS)}; {', '.join(SENTIMENTS)}"
+        _raise_all(problems, f"Known labels are {classes}. Correct the files or fetch them again.")
+    n_differing = differing.pop("rows", 0)
+    if n_differing:
+        logger.warning(
+            "%d of %d rows differ between %s and Annotations.csv (%s); the split JSON is used.",
+            n_differing,
+            sum(map(len, joined.values())),
+            config_name,
+            ", ".join(f"{column}: {count}" for column, count in sorted(differing.items())),
+        )
+    return joined
+
+
+def _read_split(release, config_name, split):
+    """Read one split JSON: a list of objects with at least `_JSON_FIELDS`, all of them strings."""
+    path = release.split_path(config_name, split)
+    if path is None:
+        places = release.places(_SPLIT_PLACES, config=config_name, split=_SPLITS[split])
+        raise IndoMERError(
+            f"No {split} split of {config_name}. Looked for {places}. {_DOWNLOAD_ADVICE}"
+        )
+    try:
+        rows = json.loads(release.read(path).decode("utf-8-sig"))
+    except ValueError as error:
+        raise IndoMERError(f"{path}: not JSON ({error}). Fetch the file again.") from error
+    if not isinstance(rows, list):
+        raise IndoMERError(f"{path}: expected a list of objects, got {type(rows).__name__}.")
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise IndoMERError(
+                f"{path}, row {number}: expected an object, got {type(row).__name__}."
+            )
+        for field in _JSON_FIELDS:
+            if not isinstance(row.get(field), str):
+                raise IndoMERError(
+                    f"{path}, row {number}: expected a text in {field!r}, got {row.get(field)!r}. "
+                    f"Each row needs {', '.join(_JSON_FIELDS)}."
+                )
+    return rows
+
+
+def _split_problems(config_name, split, rows):
+    """Ids that are used twice; `label_id`s, which the card mentions, that contradict the labels."""
+    where = f"{config_name}/{_SPLITS[split]}"
+    problems = []
+    for field in ("sample_id", "video", "audio"):
+        counts = collections.Counter(_clip_key(row[field]) for row in rows)
+        repeated = [row[field] for row in rows if counts[_clip_key(row[field])] > 1]
+        if repeated:
+            problems.append(
+                f"{where}: {_count(repeated, rows, 'rows')} a {field} that is not unique"
+            )
+    pairs = collections.Counter(
+        (row["label"], row["label_id"]) for row in rows if row.get("label_id") is not None
+    )
+    labels = collections.Counter(label for label, _ in pairs)
+    ids = collections.Counter(label_id for _, label_id in pairs)
+    mixed = {pair for pair in pairs if labels[pair[0]] > 1 or ids[pair[1]] > 1}
+    contradicting = [row for row in rows if (row["label"], row.get("label_id")) in mixed]
+    if contradicting:
+        examples = [(row["sample_id"], row["label"], row["label_id"]) for row in contradicting]
+        count = _count(examples, rows, "rows")
+        problems.append(f"{where}: {count} a label_id that is not one-to-one with its label")
+    return problems
+
+
+def _overlap_problems(config_name, rows_by_split):
+    """Clips that are in both splits."""
+    train = {row["sample_id"] for row in rows_by_split["train"]}
+    both = [row["sample_id"] for row in rows_by_split["validation"] if row["sample_id"] in train]
+    if not both:
+        return []
+    count = _count(both, rows_by_split["validation"], "rows")
+    return [f"{config_name}/val: {count} a sample_id that train has too"]
+
+
+def _read_annotations(release):
+    """Read Annotations.csv into a dict: clip key -> dict of its columns. Empty if there is none."""
+    path = release.annotations_path()
+    if path is None:
+        return {}
+    try:
+        text = release.read(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise IndoMERError(f"{path}: not UTF-8 ({error}). Fetch the file again.") from error
+    lines = csv.reader(io.StringIO(text, newline=""))
+    header = next(lines, [])
+    if "video_name" not in header:
+        raise IndoMERError(f"{path}: expected a column 'video_name', got the columns {header}.")
+    annotations, repeated = {}, []
+    for values in lines:
+        if not values:
+            continue
+        if len(values) != len(header):
+            raise IndoMERError(
+                f"{path}, line {lines.line_num}: expected {len(header)} values, got {len(values)}. "
+                "Fetch the file again."
+            )
+        row = dict(zip(header, values))
+        key = _clip_key(row["video_name"])
+        if key in annotations:
+            repeated.append(row["video_name"])
+        annotations[key] = row
+    if repeated:
+        raise IndoMERError(f"{path}: {_count(repeated, annotations, 'clips')} more than one line.")
+    return annotations
+
+
+class _OtherConfig:
+    """Labels that only the other config's JSONs have; read when a clip first needs one."""
+
+    def __init__(self, release, config_name):
+        self._release = release
+        (self._name,) = set(_JSON_LABELS) - {config_name}
+        self.fields = _JSON_LABELS[self._name]
+
+    @functools.cached_property
+    def rows(self):
+        """Clip key -> row of the JSON, over those splits that are there."""
+        rows = {}
+        for split in _SPLITS:
+            if self._release.split_path(self._name, split) is not None:
+                for row in _read_split(self._release, self._name, split):
+                    rows[_clip_key(row["video"])] = row
+        return rows
+
+
+def _join_row(row, config_name, annotations, others, unknown, differing):
+    """Join one row of a split JSON. Notes unknown labels and differences in the last two."""
+    key = _clip_key(row["video"])
+    annotation = annotations.get(key, {})
+    video_id, topic, segment_id = _parse_clip_name(key)
+    joined = {
+        "sample_id": row["sample_id"],
+        "video_name": row["video"],
+        "audio_name": row["audio"],
+        "video_id": video_id,
+        "segment_id": segment_id,
+        "topic": topic,
+        "text": row["text"],
+        "label": None,
+    }
+    differs = {"text"} if annotation.get("text", row["text"]) != row["text"] else set()
+    fields = _JSON_LABELS[config_name]
+    for column, classes in _LABEL_COLUMNS.items():
+        own = row.get(fields.get(column))
+        annotated = annotation.get(column)
+        name = own or annotated
+        if not name and column in others.fields:
+            name = others.rows.get(key, {}).get(others.fields[column])
+        if own and annotated and own != annotated:
+            differs.add(column)
+        joined[column] = _CLASS_IDS[classes].get(name) if isinstance(name, str) else None
+        if joined[column] is None and (name or fields.get(column) == "label"):
+            unknown.append(f"{row['sample_id']}: {column} {name!r}")
+        if fields.get(column) == "label":
+            joined["label"] = joined[column]
+    if differs:
+        differing.update(differs | {"rows"})
+    return joined
+
+
+_CLASS_IDS = {
+    classes: {name: number for number, name in enumerate(classes)}
+    for classes in (EMOTIONS, SENTIMENTS)
+}
+
+_MEDIA_EXTENSION = re.compile(r"\.[A-Za-z0-9]{2,4}$")
+_CLIP_NAME = re.compile(r"^\D*(\d+)_(.+)_(\d+)$")
+_TOPIC_OF = {topic.casefold().rstrip("s"): topic for topic in _TOPICS}
+
+
+def _clip_key(name):
+    """What a clip is joined by: its name without folder and extension."""
+    return _MEDIA_EXTENSION.sub("", name.rsplit("/", 1)[-1])
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_clip_name(key):
+    """Split "clip_12_Cooking_3" into (12, "Cooking", 3); (None, None, None) for other names."""
+    match = _CLIP_NAME.match(key)
+    if match is None:
+        return None, None, None
+    video_id, topic, segment_id = match.groups()
+    return int(video_id), _TOPIC_OF.get(topic.casefold().rstrip("s"), topic), int(segment_id)
+
+
+def _count(examples, total, unit):
+    """Count for a message: "3 of 356 clips (first: 'a', 'b', ...) have"."""
+    first = ", ".join(repr(example) for example in examples[:5])
+    more = ", ..." if len(examples) > 5 else ""
+    return f"{len(examples)} of {len(total)} {unit} (first: {first}{more}) have"
+
+
+def _raise_all(problems, advice):
+    raise IndoMERError(f"{'; '.join(problems)}. {advice}")
+
+
+# --- Feature pickles ----------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class _Clip:
+    """Where one clip's array lies in a feature pickle."""
+
+    name: str
+    shape: tuple
+    dtype: np.dtype
+    fortran: bool
+    payload: "_Bytes"
+
+
+class FeatureFile:
+    """A feature pickle as a mapping from clip name to array, read without running anything.
+
+    Opening reads nothing; the index grows as far as it is needed, and a clip's frames are read
+    when they are asked for. Names match with or without their extension.
+
+        with FeatureFile("video_feature/val_video_features.pkl") as features:
+            frames = features["clip_2_Cooking_1"]
+
+    Args:
+        path: Path or fsspec address of a pickle, or a seekable binary file object. The pickle is a
+            list of {"video_name": str, "video_feature": (T, D) array}, or the same for audio.
+
+    Raises:
+        UnsafePickleError: The file asks for more than arrays need; on first use.
+        IndoMERError: The file is cut short, not a pickle, or of another form; on first use.
+    """
+
+    def __init__(self, path):
+        self._source = _open_source(path)
+        self.name = self._source.name
+        self._clips = {}
+        self._scanner = None
+        self._complete = False
+
+    def __len__(self):
+        self._index_all()
+        return len(self._clips)
+
+    def __iter__(self):
+        self._index_all()
+        return (clip.name for clip in self._clips.values())
+
+    def __contains__(self, name):
+        return isinstance(name, str) and self._find(_clip_key(name)) is not None
+
+    def __getitem__(self, name):
+        """Read one clip: a new array of shape (T, D), in the stored dtype."""
+        return np.array(self.view(name))
+
+    def view(self, name):
+        """One clip as a read-only array of shape (T, D), in the stored dtype; no copy if possible.
+
+        The array is a window on the file: of use as long as the file stays as it is.
+        """
+        clip = self._clip(name)
+        payload = self._source.payload(clip.payload)
+        expected = math.prod(clip.shape) * clip.dtype.itemsize
+        if len(payload) != expected:
+            raise IndoMERError(
+                f"{self.name}, clip {clip.name!r}: expected {expected} bytes for shape "
+                f"{clip.shape} of {clip.dtype}, found {len(payload)}. {_REGENERATE}"
+            )
+        order = "F" if clip.fortran else "C"
+        return np.frombuffer(payload, clip.dtype).reshape(clip.shape, order=order)
+
+    def shape(self, name):
+        """(T, D) of one clip, without reading it."""
+        return self._clip(name).shape
+
+    def dtype(self, name):
+        """Stored dtype of one clip, without reading it."""
+        return self._clip(name).dtype
+
+    @property
+    def protocol(self):
+        """Pickle protocol of the file."""
+        self._index_all()
+        return self._scanner.protocol
+
+    @property
+    def numpy_modules(self):
+        """Names of the numpy modules that the file refers to; numpy 2 writes `numpy._core...`."""
+        self._index_all()
+        return frozenset(self._scanner.numpy_modules)
+
+    def close(self):
+        """Close the file, unless the caller opened it."""
+        self._source.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def _clip(self, name):
+        clip = self._find(_clip_key(name)) if isinstance(name, str) else None
+        if clip is None:
+            raise KeyError(name)
+        return clip
+
+    def _find(self, key):
+        """Look a clip up, indexing on until it is found."""
+        if key not in self._clips and not self._complete:
+            self._index_until(key)
+        return self._clips.get(key)
+
+    def _index_all(self):
+        if not self._complete:
+            self._index_until(None)
+
+    def _index_until(self, key):
+        if self._scanner is None:
+            self._scanner = _Scanner(self._source)
+            self._scan = iter(self._scanner)
+        try:
+            with self._source.sparse_reading():
+                for clip in self._scan:
+                    found = _clip_key(clip.name)
+                    if found in self._clips:
+                        raise IndoMERError(
+                            f"{self.name}: clip {clip.name!r} is in the file twice. {_REGENERATE}"
+                        )
+                    self._clips[found] = clip
+                    if found == key:
+                        return
+        except BaseException:
+            # Half an index must not be taken for a whole one: the next call starts anew.
+            self._scanner, self._clips = None, {}
+            raise
+        self._complete = True
+
+
+def true_length(frames):
+    """Count the frames of an array of shape (T, D) before its trailing all-zero ones.
+
+    Bytes are compared, not values: -0.0 is not padding.
+    """
+    n_frames, dim = frames.shape
+    if not frames.size:
+        return 0
+    flat = np.ascontiguousarray(frames).reshape(-1).view(np.uint8)
+    # Whole words are eight times as fast; they begin at the next multiple of eight.
+    head = -flat.__array_interface__["data"][0] % 8
+    tail = head + (len(flat) - head) // 8 * 8
+    last = _last_nonzero(flat[tail:])
+    if last is not None:
+        last += tail
+    else:
+        words = flat[head:tail].view(np.uint64)
+        for stop in range(len(words), 0, -_SCAN_WORDS):
+            start = max(0, stop - _SCAN_WORDS)
+            if np.bitwise_or.reduce(words[start:stop]):
+                last = head + 8 * (start + _last_nonzero(words[start:stop]))
+                last += _last_nonzero(flat[last : last + 8])
+                break
+        else:
+            last = _last_nonzero(flat[:head])
+    return 0 if last is None else last // (dim * frames.itemsize) + 1
+
+
+# 256 KB: longer blocks leave the processor's cache, shorter ones cost more calls.
+_SCAN_WORDS = 32768
+
+
+def _last_nonzero(values):
+    found = np.flatnonzero(values)
+    return int(found[-1]) if len(found) else None
+
+
+# --- Reading bytes ------------------------------------------------------------------------------
+
+
+def _open_source(path):
+    if hasattr(path, "read") and hasattr(path, "seek"):
+        return _FileSource(path, getattr(path, "name", type(path).__name__), owned=False)
+    fs, fs_path = url_to_fs(os.fspath(path))
+    if "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol):
+        return _MappedSource(open(fs_path, "rb"), fs_path, owned=True)
+    # Small blocks: an index looks at a few hundred bytes between one payload and the next.
+    return _FileSource(fs.open(fs_path, "rb", block_size=1 << 16), fs_path, owned=True)
+
+
+class _FileSource:
+    """Bytes of a seekable binary file object."""
+
+    def __init__(self, file, name, owned):
+        self._file, self._owned = file, owned
+        self.name = os.path.basename(str(name))
+        self.size = file.seek(0, os.SEEK_END)
+
+    def read(self, start, stop):
+        """Bytes from `start` to `stop`, or to the end of the file."""
+        self._file.seek(start)
+        return self._file.read(max(0, min(stop, self.size) - start))
+
+    def find_newline(self, start):
+        """Place of the next line end, or None."""
+        while block := self.read(start, start + _BLOCK_BYTES):
+            found = block.find(b"\n")
+            if found >= 0:
+                return start + found
+            start += len(block)
+        return None
+
+    def payload(self, span):
+        """The content of a `_Bytes`, as something that has a buffer."""
+        if span.literal is not None:
+            return span.literal
+        content = self._view(span.start, span.start + span.stored)
+        if len(content) != span.stored:
+            raise IndoMERError(
+                f"{self.name}: expected {span.stored} bytes at byte {span.start}, got "
+                f"{len(content)}. {_CHANGED}"
+            )
+        if span.encoding is None:
+            return content
+        try:
+            return _decode_python_text(bytes(content), span.encoding).encode("latin-1")
+        except ValueError as error:
+            raise IndoMERError(
+                f"{self.name}, byte {span.start}: {span.stored} bytes of text are no array data "
+                f"({error}). {_REGENERATE}"
+            ) from error
+
+    def _view(self, start, stop):
+        return self.read(start, stop)
+
+    def sparse_reading(self):
+        """Context in which few bytes are read in many places."""
+        return contextlib.nullcontext()
+
+    def close(self):
+        """Close the file if it was opened here."""
+        if self._owned:
+            self._file.close()
+
+
+class _MappedSource(_FileSource):
+    """Bytes of a local file, mapped into memory: reading them copies nothing."""
+
+    def __init__(self, file, name, owned):
+        super().__init__(file, name, owned)
+        self._stat = os.fstat(file.fileno())
+        # An empty file cannot be mapped, and has nothing to read.
+        self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
+
+    def read(self, start, stop):
+        return self._map[start:stop]
+
+    def find_newline(self, start):
+        found = self._map.find(b"\n", start)
+        return None if found < 0 else found
+
+    def _view(self, start, stop):
+        # Touching a page that a truncated file no longer has would end the process.
+        now = os.fstat(self._file.fileno())
+        if (now.st_size, now.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns):
+            raise IndoMERError(f"{self.name}: the file changed while it was read. {_CHANGED}")
+        return memoryview(self._map)[start:stop]
+
+    @contextlib.contextmanager
+    def sparse_reading(self):
+        # Reading ahead fetches payloads that are then skipped: a cold index took 18 times as long.
+        self._advise("MADV_RANDOM")
+        try:
+            yield
+        finally:
+            self._advise("MADV_NORMAL")
+
+    def _advise(self, advice):
+        if self._map and hasattr(mmap, advice):
+            self._map.madvise(getattr(mmap, advice))
+
+    def close(self):
+        # Arrays may still look at the map: it goes when the last of them does.
+        self._map = b""
+        super().close()
+
+
+def _decode_python_text(content, encoding):
+    """Text as pickle stores it; raises ValueError where it is none."""
+    if encoding == "string-escape":
+        if len(content) < 2 or content[:1] != content[-1:] or content[:1] not in b"'\"":
+            raise ValueError("no quotes")
+        return codecs.escape_decode(content[1:-1])[0].decode("latin-1")
+    return content.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
+
+
+# --- Walking through a pickle -------------------------------------------------------------------
+
+_BLOCK_BYTES = 1 << 16
+
+# What lies between two payloads, some 300 bytes, and a little more.
+_WINDOW_BYTES = 1024
+
+# Longest text that is decoded while indexing. Names are shorter; longer text is a payload of
+# protocols 0 to 2, or a value that is ignored.
+_MAX_TEXT = 4096
+
+# Digits of whole numbers that are written as text; longer ones are ignored as values.
+_MAX_DIGITS = 40
+
+# Opcodes from one clip to the next: some 40 are needed, the rest is for further keys. This keeps
+# both the time and the memory of an index proportional to the number of clips.
+_MAX_OPCODES_PER_CLIP = 100_000
+
+# Clips in one file: 600 times the release.
+_MAX_CLIPS = 1_000_000
+
+# Objects that a file may keep for later use: some 15 per clip are needed.
+_MAX_MEMO = 4_000_000
+
+# Containers within containers: a list of dicts of arrays needs 4.
+_MAX_DEPTH = 32
+
+# Widths and lengths of arrays, and their product times the item size, fit into 63 bits.
+_MAX_DIM = 2**31
+
+_REGENERATE = "Fetch the file again, or have it written again from the arrays."
+_CHANGED = "Open it again when it is complete."
+_UNSAFE = "Nothing was run. Fetch the file again from the project page; do not use this copy."
+_TRUNCATED = "The file is cut short, probably by an interrupted download: fetch it again."
+
+# Modality of a file by the keys of its dicts.
+_FEATURE_KEYS = {f"{name}_feature": f"{name}_name" for name in ("video", "audio")}
+_KEPT_KEYS = {*_FEATURE_KEYS, *_FEATURE_KEYS.values()}
+_FORM = '{"video_name": str, "video_feature": array of shape (T, D)}, or the same for audio'
+
+# What files that are not pickles begin with.
+_SIGNATURES = (
+    (b"PK", "a zip archive (torch.save and np.savez write such files)"),
+    (b"\x1f\x8b", "gzip data; unpack it first"),
+    (b"BZh", "bzip2 data; unpack it first"),
+    (b"\xfd7zXZ", "xz data; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data; unpack it first"),
+    (b"\x93NUMPY", "a numpy .npy file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"PAR1", "a Parquet file"),
+    (b"version https://git-lfs", "a git-lfs pointer, not the file itself; run git lfs pull"),
+    (b"<", "an HTML page, probably the download page instead of the file"),
+    (b"{", "JSON"),
+    (b"[", "JSON"),
+)
+
+_CONVERSIONS = {
+    "torch": "Convert tensors to arrays (tensor.numpy()) and pickle those. ",
+    "pandas": "Write a list of dicts of numpy arrays instead of pandas objects. ",
+    "jax": "Convert arrays with np.asarray and pickle those. ",
+    "tensorflow": "Convert tensors to arrays (tensor.numpy()) and pickle those. ",
+}
+
+# The only names a file may refer to, as exact pairs, and the part they play here.
+_GLOBALS = {
+    ("numpy", "ndarray"): "ndarray",
+    ("numpy", "dtype"): "dtype",
+    ("numpy.core.multiarray", "_reconstruct"): "reconstruct",
+    ("numpy._core.multiarray", "_reconstruct"): "reconstruct",
+    ("numpy.core.numeric", "_frombuffer"): "frombuffer",
+    ("numpy._core.numeric", "_frombuffer"): "frombuffer",
+    ("numpy.core.multiarray", "scalar"): "scalar",
+    ("numpy._core.multiarray", "scalar"): "scalar",
+    # Protocols 0 to 2 have no bytes: they are written as text that is encoded again.
+    ("_codecs", "encode"): "encode",
+    ("builtins", "bytes"): "bytes",
+    ("__builtin__", "bytes"): "bytes",
+    ("dill._dill", "_create_array"): "dill_array",
+}
+
+# (code, byte order) as numpy's dtypes are pickled -> dtype. No text of a file reaches np.dtype().
+_NUMBER_CODES = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
+_DTYPES = {
+    (code, order): np.dtype(code if order == "|" else order + code)
+    for code in _NUMBER_CODES
+    for order in ("|" if code.endswith("1") else "<>")
+}
+_TEXT_CODE = re.compile(r"^[US][0-9]{1,6}$")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Global:
+    """A name out of `_GLOBALS`, by its part."""
+
+    part: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Bytes:
+    """Bytes that lie in the file, as they are or as text that stands for them; or a few here."""
+
+    start: int = 0
+    stored: int = 0
+    encoding: "str | None" = None
+    literal: "bytes | None" = None
+
+    def may_hold(self, n_bytes):
+        """Whether there can be `n_bytes` in it. Text has its length only when it is decoded."""
+        if self.encoding is not None:
+            return n_bytes <= self.stored
+        return n_bytes == (self.stored if self.literal is None else len(self.literal))
+
+
+class _Python2String(_Bytes):
+    """A `str` of Python 2: bytes or text, as the place where it is used tells."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _LongText:
+    """Text too long to be a name."""
+
+    start: int
+    stored: int
+    encoding: str
+
+
+class _Tuple(tuple):
+    """A tuple that knows how deep tuples are nested in it."""
+
+    def __init__(self, items):
+        self.depth = 1 + max((item.depth for item in items if type(item) is _Tuple), default=0)
+
+
+class _Dict:
+    """A dict, of which only what `_KEPT_KEYS` names is kept."""
+
+    def __init__(self):
+        self.kept = {}
+        self.keys = []
+        self.is_collected = False
+
+
+class _DType:
+    """A numpy dtype under construction."""
+
+    def __init__(self, code):
+        self.code = code
+        self.order = None
+
+
+class _Array:
+    """A numpy array under construction."""
+
+    payload = None
+
+
+# Lists other than the outermost are values that are ignored; their items are not kept.
+_LIST = object()
+_TOP = object()
+_COLLECTED = object()
+
+
+class _Scanner:
+    """Walks through the opcodes of a feature pickle and yields a `_Clip` for each entry.
+
+    A stack, a memo and marks as `pickle` has them, but the objects on the stack only describe what
+    an unpickler would have built there.
+    """
+
+    def __init__(self, source):
+        self.source = source
+        self.protocol = 0
+        self.numpy_modules = set()
+        self.is_stopped = False
+        self._stack, self._marks, self._memo = [], [], {}
+        self._position, self._window, self._window_start = 0, b"", 0
+        self._opcode, self._opcode_start = "", 0
+        self._opcodes_left = _MAX_OPCODES_PER_CLIP
+        self._n_clips, self._found = 0, collections.deque()
+        # Place in the stack up to which the entries of the outermost list are collected.
+        self._collected = 0
+
+    def __iter__(self):
+        self._check_signature()
+        while not self.is_stopped:
+            self._opcode_start = self._position
+            self._opcodes_left -= 1
+            code = self._take(1)
+            self._opcode, operation, *argument = _OPCODES.get(code, _UNKNOWN_OPCODE)
+            if self._opcodes_left < 0:
+                limit = f"{_MAX_OPCODES_PER_CLIP:,} opcodes (_MAX_OPCODES_PER_CLIP)"
+                self._refuse(f"expected a clip within {limit}, found none")
+            operation(self, *argument)
+            while self._found:
+                yield self._found.popleft()
+        if self._position != self.source.size:
+            n_bytes = self.source.size - self._position
+            self._fail(f"expected the end of the file, found {n_bytes} more bytes", _REGENERATE)
+
+    # Errors.
+
+    def _check_signature(self):
+        beginning = self.source.read(0, 64)
+        self._opcode = "beginning"
+        if not beginning:
+            self._fail("expected a pickle, found an empty file", _REGENERATE)
+        for signature, meaning in _SIGNATURES:
+            if beginning.startswith(signature):
+                self._fail(f"expected a pickle, this looks like {meaning}", _REGENERATE)
+
+    def _fail(self, message, advice, error=IndoMERError):
+        where = f"{self.source.name}, byte {self._opcode_start}, {self._opcode}"
+        raise error(f"{where}: {message}. {advice}")
+
+    def _refuse(self, message):
+        self._fail(message, _UNSAFE, UnsafePickleError)
+
+    def refuse(self):
+        """Any opcode that a list of dicts of arrays does not need."""
+        self._refuse("refused this opcode, which arrays do not need")
+
+    def refuse_buffer(self):
+        """Payloads that were kept out of the pickle."""
+        self._fail(
+            "the arrays are not in this file but in buffers beside it",
+            "Write the pickle without buffer_callback.",
+        )
+
+    # Bytes, stack and memo.
+
+    def _take(self, n_bytes):
+        """The next bytes."""
+        start = self._position - self._window_start
+        stop = start + n_bytes
+        if stop > len(self._window):
+            self._check_left(n_bytes)
+            n_window = max(n_bytes, _WINDOW_BYTES)
+            self._window = self.source.read(self._position, self._position + n_window)
+            self._window_start, start, stop = self._position, 0, n_bytes
+            if len(self._window) < n_bytes:
+                self._fail("bytes are no longer there", _CHANGED)
+        self._position += n_bytes
+        return self._window[start:stop]
+
+    def _skip(self, n_bytes):
+        """Pass over bytes without reading them; return where they start."""
+        self._check_left(n_bytes)
+        start = self._position
+        self._position += n_bytes
+        return start
+
+    def _check_left(self, n_bytes):
+        left = self.source.size - self._position
+        if n_bytes > left:
+            self._fail(f"expected {n_bytes} more bytes, the file ends after {left}", _TRUNCATED)
+
+    def _take_uint(self, n_bytes):
+        return int.from_bytes(self._take(n_bytes), "little")
+
+    def _skip_line(self):
+        """Pass over text up to a line end; return its start and length."""
+        start = self._position
+        stop = self.source.find_newline(start)
+        if stop is None:
+            self._fail("expected a line end, found the end of the file", _TRUNCATED)
+        self._position = stop + 1
+        return start, stop - start
+
+    def _take_line(self):
+        """A short line of text."""
+        start, length = self._skip_line()
+        if length > _MAX_TEXT:
+            self._fail(f"expected at most {_MAX_TEXT} bytes (_MAX_TEXT), got {length}", _REGENERATE)
+        return self._decode(start, length, "utf-8")
+
+    def _decode(self, start, length, encoding):
+        """Short text at a place of the file."""
+        offset = start - self._window_start
+        content = self._window[offset : offset + length] if offset >= 0 else b""
+        if len(content) != length:
+            content = self.source.read(start, start + length)
+        try:
+            return _decode_python_text(content, encoding)
+        except ValueError:
+            self._fail(f"expected text ({encoding})", _REGENERATE)
+
+    def _number(self, line):
+        if not re.fullmatch(rf"-?[0-9]{{1,{_MAX_DIGITS}}}L?", line):
+            self._fail(f"expected a whole number, got {line[:50]!r}", _REGENERATE)
+        return int(line.rstrip("L"))
+
+    def push(self, value):
+        self._stack.append(value)
+
+    def _pop(self):
+        self._check_depth()
+        return self._stack.pop()
+
+    def _peek(self):
+        self._check_depth()
+        return self._stack[-1]
+
+    def _check_depth(self):
+        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
+            self._fail("expected a value on the stack, found none", _REGENERATE)
+
+    def _pop_to_mark(self):
+        if not self._marks:
+            self._fail("expected a mark on the stack, found none", _REGENERATE)
+        start = self._marks.pop()
+        items = self._stack[start:]
+        del self._stack[start:]
+        return items
+
+    def _text_of(self, value, what):
+        """A value that has to be text."""
+        if type(value) is _Python2String and value.literal is not None:
+            try:
+                return value.literal.decode("utf-8")
+            except UnicodeDecodeError:
+                self._fail(f"expected UTF-8 text as {what}", _REGENERATE)
+        if type(value) is not str:
+            self._refuse(f"expected text as {what}, found {_describe(value)}")
+        return value
+
+    # Operations: control. Those with an argument get it from the table at the end of the file.
+
+    def proto(self):
+        self.protocol = self._take_uint(1)
+        if self.protocol > 5:
+            self._fail(f"expected a protocol up to 5, found {self.protocol}", _REGENERATE)
+
+    def frame(self):
+        self._check_left(self._take_uint(8))
+
+    def stop(self):
+        if self._marks or len(self._stack) != 1 or self._stack[0] is not _TOP:
+            found = ", ".join(map(_describe, self._stack[:3])) or "nothing"
+            self._fail(f"expected one list of dicts, found {found}", f"Each dict is {_FORM}.")
+        self.is_stopped = True
+        self._stack, self._memo, self._window = [], {}, b""
+
+    def mark(self):
+        if len(self._marks) >= _MAX_DEPTH:
+            self._refuse(f"containers nest deeper than {_MAX_DEPTH} (_MAX_DEPTH)")
+        self._marks.append(len(self._stack))
+
+    def pop(self):
+        if self._pop() in (_TOP, _COLLECTED):
+            self._refuse("refused to drop a clip that was read")
+
+    def put(self, read_key):
+        key = read_key(self)
+        if len(self._memo) >= _MAX_MEMO:
+            self._refuse(f"more than {_MAX_MEMO:,} objects are kept for later (_MAX_MEMO)")
+        self._memo[key] = self._peek()
+
+    def get(self, read_key):
+        key = read_key(self)
+        if key not in self._memo:
+            self._fail(f"object {key} was never kept for later", _REGENERATE)
+        self.push(self._memo[key])
+
+    # Operations: plain values. Numbers that are not whole are only ever ignored.
+
+    def int_line(self):
+        line = self._take_line()
+        # Protocols 0 and 1 write booleans so.
+        self.push(
+            {"00": False, "01": True}.get(line) if line[:1] == "0" != line else self._number(line)
+        )
+
+    def float_line(self):
+        self._skip_line()
+        self.push(0.0)
+
+    def binfloat(self):
+        self._skip(8)
+        self.push(0.0)
+
+    def long_line(self):
+        start, length = self._skip_line()
+        is_long = length > _MAX_DIGITS
+        self.push(0.0 if is_long else self._number(self._decode(start, length, "ascii")))
+
+    def binint(self):
+        self.push(int.from_bytes(self._take(4), "little", signed=True))
+
+    def uint(self, n_bytes):
+        self.push(self._take_uint(n_bytes))
+
+    def long1(self):
+        self.push(int.from_bytes(self._take(self._take_uint(1)), "little", signed=True))
+
+    def long4(self):
+        # Whole numbers of more than 255 bytes.
+        self._skip(self._take_uint(4))
+        self.push(0.0)
+
+    # Operations: text and bytes, by the bytes that tell their length.
+
+    def unicode_line(self):
+        self._push_text(*self._skip_line(), "raw-unicode-escape")
+
+    def unicode(self, n_bytes):
+        length = self._take_uint(n_bytes)
+        self._push_text(self._skip(length), length, "utf-8")
+
+    def _push_text(self, start, length, encoding):
+        is_long = length > _MAX_TEXT
+        self.push(
+            _LongText(start, length, encoding) if is_long else self._decode(start, length, encoding)
+        )
+
+    def bytes(self, n_bytes):
+        length = self._take_uint(n_bytes)
+        self.push(_Bytes(self._skip(length), length))
+
+    def string_line(self):
+        start, length = self._skip_line()
+        if length > _MAX_TEXT:
+            self.push(_Bytes(start, length, "string-escape"))
+        else:
+            text = self._decode(start, length, "string-escape")
+            self.push(_Python2String(literal=text.encode("latin-1")))
+
+    def string(self, n_bytes):
+        length = self._take_uint(n_bytes)
+        if length > _MAX_TEXT:
+            self.push(_Bytes(self._skip(length), length))
+        else:
+            self.push(_Python2String(literal=self._take(length)))
+
+    # Operations: containers.
+
+    def empty_list(self):
+        self.push(_LIST if self._stack or self._marks else _TOP)
+
+    def empty_dict(self):
+        self._collect_finished()
+        self.push(_Dict())
+
+    def list(self):
+        items = self._pop_to_mark()
+        self.empty_list()
+        self._extend(items)
+
+    def tuple(self):
+        self._push_tuple(self._pop_to_mark())
+
+    def tuple_of(self, n_items):
+        self._push_tuple([self._pop() for _ in range(n_items)][::-1])
+
+    def _push_tuple(self, items):
+        is_outermost = not (self._stack or self._marks)
+        if is_outermost and all(item is _COLLECTED or type(item) is _Dict for item in items):
+            self.push(_TOP)
+            self._extend(items)
+            return
+        made = _Tuple(items)
+        if made.depth > _MAX_DEPTH:
+            self._refuse(f"containers nest deeper than {_MAX_DEPTH} (_MAX_DEPTH)")
+        self.push(made)
+
+    def dict(self):
+        items = self._pop_to_mark()
+        self.empty_dict()
+        self._set_items(items)
+
+    def append(self):
+        self._extend([self._pop()])
+
+    def appends(self):
+        self._extend(self._pop_to_mark())
+
+    def _extend(self, items):
+        target = self._peek()
+        if target is _TOP:
+            for item in items:
+                if item is not _COLLECTED:
+                    self._collect(item)
+            self._collected = 0
+        elif target is not _LIST:
+            self._refuse(f"expected a list to append to, found {_describe(target)}")
+
+    def setitem(self):
+        value, key = self._pop(), self._pop()
+        self._set_items([key, value])
+
+    def setitems(self):
+        self._set_items(self._pop_to_mark())
+
+    def _set_items(self, items):
+        target = self._peek()
+        if type(target) is not _Dict or target.is_collected:
+            self._refuse(f"expected a dict to add to, found {_describe(target)}")
+        if len(items) % 2:
+            self._fail("expected pairs of key and value, found an odd number", _REGENERATE)
+        for key, value in zip(items[::2], items[1::2]):
+            key = self._text_of(key, "a key")
+            if key in _KEPT_KEYS:
+                target.kept[key] = value
+            if len(target.keys) < 10:
+                target.keys.append(key[:40])
+
+    # Operations: numpy's objects.
+
+    def global_line(self):
+        module, name = self._take_line(), self._take_line()
+        self._push_global(module, name)
+
+    def stack_global(self):
+        name, module = self._pop(), self._pop()
+        self._push_global(self._text_of(module, "a module"), self._text_of(name, "a name"))
+
+    def _push_global(self, module, name):
+        part = _GLOBALS.get((module, name))
+        if part is None:
+            advice = _CONVERSIONS.get(module.split(".")[0], "")
+            self._refuse(f"refused {f'{module}.{name}'[:200]!r}. {advice}".rstrip(". "))
+        if module.startswith("numpy"):
+            self.numpy_modules.add(module)
+        self.push(_Global(part))
+
+    def reduce(self):
+        arguments, function = self._pop(), self._pop()
+        self.push(self._call(function, arguments))
+
+    def _call(self, function, arguments):
+        if type(function) is not _Global or function.part not in _CALLS:
+            self._refuse(f"refused to call {_describe(function)}")
+        note, counts = _CALLS[function.part]
+        if type(arguments) is not _Tuple or len(arguments) not in counts:
+            self._refuse(
+                f"expected {counts} arguments for {function.part}, found {_describe(arguments)}"
+            )
+        return note(self, *arguments)
+
+    def build(self):
+        state, target = self._pop(), self._peek()
+        if type(target) is _DType and target.order is None:
+            self._build_dtype(target, state)
+        elif type(target) is _Array and target.payload is None:
+            self._build_array(target, state)
+        else:
+            self._refuse(f"refused to change {_describe(target)}")
+
+    def _call_reconstruct(self, kind, shape, code):
+        # numpy makes an empty array here and fills it with BUILD.
+        if type(kind) is not _Global or kind.part != "ndarray" or shape != (0,):
+            self._refuse(f"expected an array to be filled, found {_describe(kind)}")
+        return _Array()
+
+    def _call_frombuffer(self, payload, dtype, shape, order, axis_order=None):
+        if self._text_of(order, "an order") not in ("C", "F") or axis_order is not None:
+            self._refuse("expected an array in C or Fortran order")
+        return self._fill(_Array(), shape, dtype, order == "F", payload)
+
+    def _call_dill_array(self, function, arguments, state, attributes=None):
+        array = self._call(function, arguments)
+        if type(array) is not _Array or array.payload is not None or attributes is not None:
+            self._refuse(f"expected dill to make a plain array, found {_describe(array)}")
+        return self._build_array(array, state)
+
+    def _build_array(self, array, state):
+        if (
+            type(state) is not _Tuple
+            or len(state) != 5
+            or type(state[0]) is not int
+            or state[0] != 1
+        ):
+            self._refuse(
+                f"expected an array's state of 5 values, version 1, found {_describe(state)}"
+            )
+        _, shape, dtype, fortran, payload = state
+        if type(fortran) not in (bool, int):
+            self._refuse(f"expected an order as true or false, found {_describe(fortran)}")
+        return self._fill(array, shape, dtype, bool(fortran), payload)
+
+    def _fill(self, array, shape, dtype, fortran, payload):
+        if type(dtype) is not _DType:
+            self._refuse(f"expected a dtype, found {_describe(dtype)}")
+        stored = _DTYPES.get((dtype.code, dtype.order or ("|" if "1" in dtype.code else "<")))
+        if stored is None:
+            self._refuse(
+                f"expected numbers ({', '.join(_NUMBER_CODES)}), found dtype {dtype.code!r}"
+            )
+        if type(shape) is not _Tuple or not all(
+            type(dim) is int and 0 <= dim < _MAX_DIM for dim in shape
+        ):
+            self._refuse(f"expected a shape, whole numbers below 2**31, found {_describe(shape)}")
+        if not isinstance(payload, _Bytes):
+            self._refuse(f"expected an array's bytes, found {_describe(payload)}")
+        n_bytes = math.prod(shape) * stored.itemsize
+        if not payload.may_hold(n_bytes):
+            self._fail(
+                f"expected {n_bytes} bytes for shape {tuple(shape)} of {stored}, found "
+                f"{payload.stored if payload.literal is None else len(payload.literal)}",
+                _REGENERATE,
+            )
+        array.shape, array.dtype, array.fortran, array.payload = (
+            tuple(shape),
+            stored,
+            fortran,
+            payload,
+        )
+        return array
+
+    def _call_dtype(self, code, align, copy):
+        code = self._text_of(code, "a dtype")
+        if code not in _NUMBER_CODES and not _TEXT_CODE.match(code):
+            self._refuse(
+                f"expected a dtype of numbers ({', '.join(_NUMBER_CODES)}), found {code[:40]!r}"
+            )
+        if align not in (False, 0) or copy not in (True, 1):
+            self._refuse("expected a plain dtype")
+        return _DType(code)
+
+    def _build_dtype(self, dtype, state):
+        """State: version, order, subarray, names, fields, size, alignment, flags[, metadata]."""
+        if type(state) is not _Tuple or len(state) not in (8, 9):
+            self._refuse(f"expected a dtype's state of 8 or 9 values, found {_describe(state)}")
+        version, order, *nested, size, alignment, flags = state[:8]
+        if any(value is not None for value in (*nested, *state[8:])):
+            self._refuse("expected a dtype of numbers, found a structured one")
+        if not all(type(value) is int for value in (version, size, alignment, flags)):
+            self._refuse("expected whole numbers in a dtype's state")
+        is_text = dtype.code[0] in "US"
+        if version not in (3, 4) or not (is_text or (size, alignment, flags) == (-1, -1, 0)):
+            self._refuse(f"expected the state of a plain dtype, found {tuple(state)!r:.100}")
+        order = self._text_of(order, "a byte order")
+        if order not in ("<", ">", "|") or not (is_text or (dtype.code, order) in _DTYPES):
+            self._refuse(f"expected a byte order for {dtype.code!r}, found {order[:10]!r}")
+        dtype.order = order
+
+    def _call_scalar(self, dtype, content):
+        """A numpy scalar: only text is of use, as a clip's name."""
+        if type(dtype) is not _DType or not isinstance(content, _Bytes):
+            self._refuse(f"expected a number or text, found {_describe(dtype)}")
+        if dtype.code[0] != "U":
+            return 0.0
+        if content.stored > 4 * _MAX_TEXT:
+            return None
+        try:
+            text = bytes(self.source.payload(content)).decode(
+                f"utf-32-{'be' if dtype.order == '>' else 'le'}"
+            )
+        except UnicodeDecodeError:
+            self._fail("expected text", _REGENERATE)
+        return text.rstrip("\0")
+
+    def _call_encode(self, text, encoding):
+        if self._text_of(encoding, "an encoding") != "latin1":
+            self._refuse(f"expected latin1, found {encoding[:40]!r}")
+        if type(text) is _LongText:
+            return _Bytes(text.start, text.stored, text.encoding)
+        try:
+            return _Bytes(literal=self._text_of(text, "bytes").encode("latin-1"))
+        except UnicodeEncodeError:
+            self._fail("expected text that stands for bytes", _REGENERATE)
+
+    def _call_bytes(self):
+        return _Bytes(literal=b"")
+
+    # Entries.
+
+    def _collect_finished(self):
+        """Collect entries that the outermost list holds before the next is begun.
+
+        A pickle appends its items a thousand at a time; waiting for that would mean to walk
+        through a thousand clips before the first can be read.
+        """
+        if len(self._marks) != 1:
+            return
+        base = self._marks[0]
+        if base == 0 or (base == 1 and self._stack[0] is _TOP):
+            for place in range(max(base, self._collected), len(self._stack)):
+                if type(self._stack[place]) is not _Dict:
+                    return
+                self._collect(self._stack[place])
+                self._stack[place] = _COLLECTED
+            self._collected = len(self._stack)
+
+    def _collect(self, entry):
+        where = f"entry {self._n_clips}"
+        if type(entry) is not _Dict:
+            self._fail(f"{where}: expected a dict {_FORM}, found {_describe(entry)}", _REGENERATE)
+        if entry.is_collected:
+            self._fail(f"{where}: the same dict is in the list twice", _REGENERATE)
+        if self._n_clips >= _MAX_CLIPS:
+            self._refuse(f"more than {_MAX_CLIPS:,} clips (_MAX_CLIPS)")
+        features = [key for key in _FEATURE_KEYS if key in entry.kept]
+        if len(features) != 1 or _FEATURE_KEYS[features[0]] not in entry.kept:
+            keys = ", ".join(map(repr, entry.keys)) or "none"
+            self._fail(f"{where}: expected {_FORM}, found the keys {keys}", _REGENERATE)
+        name = entry.kept[_FEATURE_KEYS[features[0]]]
+        name = self._text_of(name, f"the name of {where}")
+        array = entry.kept[features[0]]
+        if type(array) is not _Array or array.payload is None:
+            self._fail(
+                f"{where}, {name!r}: expected an array as {features[0]}, found {_describe(array)}",
+                "Convert with np.asarray(..., dtype=np.float32) and write the file again.",
+            )
+        if len(array.shape) != 2:
+            self._fail(
+                f"{where}, {name!r}: expected shape (T, D), found {array.shape}", _REGENERATE
+            )
+        entry.is_collected, entry.kept = True, {}
+        self._n_clips += 1
+        self._opcodes_left = _MAX_OPCODES_PER_CLIP
+        self._found.append(_Clip(name, array.shape, array.dtype, array.fortran, array.payload))
+
+
+def _describe(value):
+    """A value as an error message calls it; never its content, which may be of any size."""
+    if isinstance(value, (str, int, float, type(None))):
+        return f"{type(value).__name__} {str(value)[:40]!r}"
+    if type(value) is _Global:
+        return value.part
+    if type(value) is _Array:
+        return "an array" if value.payload is not None else "an array that was never filled"
+    if type(value) is _Tuple:
+        return f"a tuple of {len(value)}"
+    names = {
+        _Bytes: "bytes",
+        _Python2String: "bytes",
+        _LongText: "text",
+        _Dict: "a dict",
+        _DType: "a dtype",
+    }
+    return names.get(type(value), "a list")
+
+
+# --- Opcodes ------------------------------------------------------------------------------------
+
+# What may be called: the part a global plays, how that is noted, how many arguments it may have.
+_CALLS = {
+    "reconstruct": (_Scanner._call_reconstruct, (3,)),
+    "frombuffer": (_Scanner._call_frombuffer, (4, 5)),
+    "dill_array": (_Scanner._call_dill_array, (3, 4)),
+    "dtype": (_Scanner._call_dtype, (3,)),
+    "scalar": (_Scanner._call_scalar, (2,)),
+    "encode": (_Scanner._call_encode, (2,)),
+    "bytes": (_Scanner._call_bytes, (0,)),
+}
+
+# Every opcode of pickle protocols 0 to 5 (pickletools.code2op): name, operation, its argument.
+_OPCODES = {
+    b"\x80": ("PROTO", _Scanner.proto),
+    b"\x95": ("FRAME", _Scanner.frame),
+    b".": ("STOP", _Scanner.stop),
+    b"(": ("MARK", _Scanner.mark),
+    b"0": ("POP", _Scanner.pop),
+    b"\x94": ("MEMOIZE", _Scanner.put, lambda scanner: len(scanner._memo)),
+    b"p": ("PUT", _Scanner.put, lambda scanner: scanner._number(scanner._take_line())),
+    b"q": ("BINPUT", _Scanner.put, lambda scanner: scanner._take_uint(1)),
+    b"r": ("LONG_BINPUT", _Scanner.put, lambda scanner: scanner._take_uint(4)),
+    b"g": ("GET", _Scanner.get, lambda scanner: scanner._number(scanner._take_line())),
+    b"h": ("BINGET", _Scanner.get, lambda scanner: scanner._take_uint(1)),
+    b"j": ("LONG_BINGET", _Scanner.get, lambda scanner: scanner._take_uint(4)),
+    b"N": ("NONE", _Scanner.push, None),
+    b"\x88": ("NEWTRUE", _Scanner.push, True),
+    b"\x89": ("NEWFALSE", _Scanner.push, False),
+    b"I": ("INT", _Scanner.int_line),
+    b"J": ("BININT", _Scanner.binint),
+    b"K": ("BININT1", _Scanner.uint, 1),
+    b"M": ("BININT2", _Scanner.uint, 2),
+    b"L": ("LONG", _Scanner.long_line),
+    b"\x8a": ("LONG1", _Scanner.long1),
+    b"\x8b": ("LONG4", _Scanner.long4),
+    b"F": ("FLOAT", _Scanner.float_line),
+    b"G": ("BINFLOAT", _Scanner.binfloat),
+    b"V": ("UNICODE", _Scanner.unicode_line),
+    b"\x8c": ("SHORT_BINUNICODE", _Scanner.unicode, 1),
+    b"X": ("BINUNICODE", _Scanner.unicode, 4),
+    b"\x8d": ("BINUNICODE8", _Scanner.unicode, 8),
+    b"C": ("SHORT_BINBYTES", _Scanner.bytes, 1),
+    b"B": ("BINBYTES", _Scanner.bytes, 4),
+    b"\x8e": ("BINBYTES8", _Scanner.bytes, 8),
+    b"\x96": ("BYTEARRAY8", _Scanner.bytes, 8),
+    b"S": ("STRING", _Scanner.string_line),
+    b"U": ("SHORT_BINSTRING", _Scanner.string, 1),
+    b"T": ("BINSTRING", _Scanner.string, 4),
+    b"]": ("EMPTY_LIST", _Scanner.empty_list),
+    b"l": ("LIST", _Scanner.list),
+    b"a": ("APPEND", _Scanner.append),
+    b"e": ("APPENDS", _Scanner.appends),
+    b")": ("EMPTY_TUPLE", _Scanner.tuple_of, 0),
+    b"t": ("TUPLE", _Scanner.tuple),
+    b"\x85": ("TUPLE1", _Scanner.tuple_of, 1),
+    b"\x86": ("TUPLE2", _Scanner.tuple_of, 2),
+    b"\x87": ("TUPLE3", _Scanner.tuple_of, 3),
+    b"}": ("EMPTY_DICT", _Scanner.empty_dict),
+    b"d": ("DICT", _Scanner.dict),
+    b"s": ("SETITEM", _Scanner.setitem),
+    b"u": ("SETITEMS", _Scanner.setitems),
+    b"c": ("GLOBAL", _Scanner.global_line),
+    b"\x93": ("STACK_GLOBAL", _Scanner.stack_global),
+    b"R": ("REDUCE", _Scanner.reduce),
+    b"b": ("BUILD", _Scanner.build),
+    b"1": ("POP_MARK", _Scanner.refuse),
+    b"2": ("DUP", _Scanner.refuse),
+    b"\x8f": ("EMPTY_SET", _Scanner.refuse),
+    b"\x90": ("ADDITEMS", _Scanner.refuse),
+    b"\x91": ("FROZENSET", _Scanner.refuse),
+    b"i": ("INST", _Scanner.refuse),
+    b"o": ("OBJ", _Scanner.refuse),
+    b"\x81": ("NEWOBJ", _Scanner.refuse),
+    b"\x92": ("NEWOBJ_EX", _Scanner.refuse),
+    b"\x82": ("EXT1", _Scanner.refuse),
+    b"\x83": ("EXT2", _Scanner.refuse),
+    b"\x84": ("EXT4", _Scanner.refuse),
+    b"P": ("PERSID", _Scanner.refuse),
+    b"Q": ("BINPERSID", _Scanner.refuse),
+    b"\x97": ("NEXT_BUFFER", _Scanner.refuse_buffer),
+    b"\x98": ("READONLY_BUFFER", _Scanner.refuse_buffer),
+}
+_UNKNOWN_OPCODE = ("unknown opcode", _Scanner.refuse)
