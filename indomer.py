@@ -35,6 +35,7 @@ bytes per clip, and frames are copied once, from the mapped file to where they a
 
 import codecs
 import collections
+import concurrent.futures
 import contextlib
 import csv
 import dataclasses
@@ -161,7 +162,10 @@ _SHARD_COUNTS = (48, 24, 12, 6, 4, 2, 1)
 
 # Bytes of features per Arrow record batch. Large enough for small clips to share the cost of a
 # batch, small enough for the buffers to stay in the processor's cache.
-_BATCH_BYTES = 2 << 20
+_BATCH_BYTES = 8 << 20
+
+# Clips whose padding is looked for in advance.
+_ITEMS_AHEAD = 8
 
 # Rows per record batch where there are no features.
 _BATCH_ROWS = 1000
@@ -346,34 +350,31 @@ class IndoMER(datasets.GeneratorBasedBuilder):
 
     def _generate_tables(self, split, row_ranges):
         """Yield (number, table) with the same rows as `_generate_examples`, for preparing."""
-        batch, n_bytes = [], 0
-        n_tables = 0
-        for row, features in self._release().clips(split, row_ranges):
+        schema = self.info.features.arrow_schema
+        types = {field.name: field.type for field in schema}
+        batch, n_bytes, n_tables = [], 0, 0
+        for row, features in self._release().clips_ahead(split, row_ranges):
             batch.append((row, features))
             n_bytes += sum(frames.size * 4 for frames, _ in features.values())
-            if n_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_ROWS:
-                yield n_tables, self._table(batch)
-                batch, n_bytes = [], 0
-                n_tables += 1
+            if n_bytes >= _BATCH_BYTES and len(batch) > 1 or len(batch) == _BATCH_ROWS:
+                yield n_tables, self._table(batch, types, schema)
+                batch, n_bytes, n_tables = [], 0, n_tables + 1
         if batch:
-            yield n_tables, self._table(batch)
+            yield n_tables, self._table(batch, types, schema)
 
-    def _table(self, batch):
+    def _table(self, batch, types, schema):
         columns = collections.defaultdict(list)
         for row, features in batch:
-            for column, value in self._columns(row).items():
+            for column, value in row.items():
                 columns[column].append(value)
             for modality, (frames, length) in features.items():
                 columns[f"{modality}_feature"].append(frames)
                 columns[f"{modality}_length"].append(length)
-        schema = self.info.features.arrow_schema
         arrays = []
-        for field in schema:
-            values = columns[field.name]
-            if isinstance(field.type, pa.ExtensionType):
-                arrays.append(_frames_to_arrow(values, field.type))
-            else:
-                arrays.append(pa.array(values, field.type))
+        for column, arrow_type in types.items():
+            is_feature = isinstance(arrow_type, pa.ExtensionType)
+            to_arrow = _frames_to_arrow if is_feature else pa.array
+            arrays.append(to_arrow(columns[column], arrow_type))
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def _columns(self, row):
@@ -402,6 +403,8 @@ class IndoMER(datasets.GeneratorBasedBuilder):
         known = tuple(inspect.signature(prepare).parameters)[1:]
         # Both are private methods: where they have changed, the public way still works.
         if set(known) == set(wanted) <= set(kwargs) and self.info.features == self._features():
+            # The tables are batches already: the writer should not cut them up.
+            self._writer_batch_size = _BATCH_ROWS
             yield from prepare(self, **{name: kwargs[name] for name in wanted})
         else:
             yield from super()._prepare_split_single(**kwargs)
@@ -494,6 +497,18 @@ def _row_ranges(n_rows):
     n_shards = next((count for count in _SHARD_COUNTS if count <= n_rows), 1)
     bounds = [n_rows * i // n_shards for i in range(n_shards + 1)]
     return list(zip(bounds, bounds[1:]))
+
+
+def _map_ahead(function, items):
+    """`map`, with a thread that is at work on the next few items."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = collections.deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > _ITEMS_AHEAD:
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
 
 
 @functools.cache
@@ -684,16 +699,28 @@ class _OpenRelease:
         `frames` is a read-only view of shape (T, D) in the stored dtype, trimmed if so configured;
         `length` counts the frames before the padding.
         """
-        files, rows = self.feature_files(split), self.rows_by_split[split]
-        for start, stop in row_ranges:
-            for row in rows[start:stop]:
-                features = {}
-                for modality, file in files.items():
-                    features[modality] = self._frames(
-                        modality, file, row[f"{modality}_name"], split
-                    )
-                if None not in features.values():
-                    yield row, features
+        rows = self.rows_by_split[split]
+        wanted = (row for start, stop in row_ranges for row in rows[start:stop])
+        return self._join(split, wanted, map)
+
+    def clips_ahead(self, split, row_ranges):
+        """The same, while a thread looks for the padding of the clips that come next."""
+        rows = self.rows_by_split[split]
+        wanted = (row for start, stop in row_ranges for row in rows[start:stop])
+        return self._join(split, wanted, _map_ahead)
+
+    def _join(self, split, rows, map_in_order):
+        files = self.feature_files(split)
+
+        def join(row):
+            return row, {
+                modality: self._frames(modality, file, row[f"{modality}_name"], split)
+                for modality, file in files.items()
+            }
+
+        for row, features in map_in_order(join, rows):
+            if None not in features.values():
+                yield row, features
 
     def _frames(self, modality, file, name, split):
         if name not in file:
@@ -1106,7 +1133,13 @@ def true_length(frames):
         for stop in range(len(words), 0, -_SCAN_WORDS):
             start = max(0, stop - _SCAN_WORDS)
             if np.bitwise_or.reduce(words[start:stop]):
-                last = head + 8 * (start + _last_nonzero(words[start:stop]))
+                while stop - start > 1:
+                    middle = (start + stop) // 2
+                    if np.bitwise_or.reduce(words[middle:stop]):
+                        start = middle
+                    else:
+                        stop = middle
+                last = head + 8 * start
                 last += _last_nonzero(flat[last : last + 8])
                 break
         else:
@@ -1114,8 +1147,8 @@ def true_length(frames):
     return 0 if last is None else last // (dim * frames.itemsize) + 1
 
 
-# 256 KB: longer blocks leave the processor's cache, shorter ones cost more calls.
-_SCAN_WORDS = 32768
+# 1 MB: a thread that looks ahead has to wait for its turn after each block.
+_SCAN_WORDS = 1 << 17
 
 
 def _last_nonzero(values):
