@@ -54,10 +54,15 @@ import datasets
 import numpy as np
 import pyarrow as pa
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 __version__ = "0.1.0"
 
 logger = logging.getLogger(__name__)
+
+# `datasets` would replace `open`, `os.path` and others in this module by its own, to make them read
+# from servers. Files are opened with fsspec here, which does; 10 ms saved.
+_patched_for_streaming = True
 
 _CITATION = """\
 @misc{indomer2025,
@@ -165,7 +170,7 @@ _SHARD_COUNTS = (48, 24, 12, 6, 4, 2, 1)
 _BATCH_BYTES = 8 << 20
 
 # Clips whose padding is looked for in advance.
-_ITEMS_AHEAD = 8
+_ITEMS_AHEAD = 32
 
 # Rows per record batch where there are no features.
 _BATCH_ROWS = 1000
@@ -229,6 +234,8 @@ class IndoMERConfig(datasets.BuilderConfig):
         """Name the cache entry after all that the tables depend on: source files, options, code."""
         # `datasets` sets options one by one and calls this next: the first place to look at them.
         self._check_options()
+        if self.data_dir is not None:
+            self.data_dir = _absolute(self.data_dir)
         used = {key for key, value in config_kwargs.items() if value is not None}
         if not used and custom_features is None:
             return self.name
@@ -314,6 +321,8 @@ class IndoMER(datasets.GeneratorBasedBuilder):
             raise IndoMERError(f"No data_dir. {_DOWNLOAD_ADVICE}")
         self._opened = _OpenRelease(self.config)
         rows_by_split = self._opened.rows_by_split
+        if self._opened.difference:
+            logger.warning(self._opened.difference)
         sizes = {split: len(rows) for split, rows in rows_by_split.items()}
         for split in sizes:
             self._opened.feature_files(split)
@@ -341,46 +350,50 @@ class IndoMER(datasets.GeneratorBasedBuilder):
     def _generate_examples(self, split, row_ranges):
         """Yield (sample_id, example) for the rows in `row_ranges`, a list of (start, stop)."""
         for row, features in self._release().clips(split, row_ranges):
-            example = self._columns(row)
-            for modality, (frames, length) in features.items():
+            example = self._example(row, features)
+            for modality in features:
                 # A copy, so that what users hold is theirs to change and never a view of the file.
-                example[f"{modality}_feature"] = np.array(frames, dtype=np.float32, order="C")
-                example[f"{modality}_length"] = length
+                column = f"{modality}_feature"
+                example[column] = np.array(example[column], dtype=np.float32, order="C")
             yield row["sample_id"], example
 
     def _generate_tables(self, split, row_ranges):
         """Yield (number, table) with the same rows as `_generate_examples`, for preparing."""
         schema = self.info.features.arrow_schema
-        types = {field.name: field.type for field in schema}
-        batch, n_bytes, n_tables = [], 0, 0
+        converters = {
+            field.name: _FramesToArrow(field.type)
+            if isinstance(field.type, pa.ExtensionType)
+            else functools.partial(pa.array, type=field.type)
+            for field in schema
+        }
+
+        def to_table(batch):
+            arrays = [to_arrow(batch[column]) for column, to_arrow in converters.items()]
+            return pa.Table.from_arrays(arrays, schema=schema)
+
+        batch, n_rows, n_bytes, n_tables = collections.defaultdict(list), 0, 0, 0
         for row, features in self._release().clips_ahead(split, row_ranges):
-            batch.append((row, features))
+            for column, value in self._example(row, features).items():
+                batch[column].append(value)
+            n_rows += 1
             n_bytes += sum(frames.size * 4 for frames, _ in features.values())
-            if n_bytes >= _BATCH_BYTES and len(batch) > 1 or len(batch) == _BATCH_ROWS:
-                yield n_tables, self._table(batch, types, schema)
-                batch, n_bytes, n_tables = [], 0, n_tables + 1
-        if batch:
-            yield n_tables, self._table(batch, types, schema)
+            # `datasets` keeps tables of one row until it has many, hence two rows at least.
+            if n_bytes >= _BATCH_BYTES and n_rows > 1 or n_rows == _BATCH_ROWS:
+                yield n_tables, to_table(batch)
+                batch, n_rows, n_bytes = collections.defaultdict(list), 0, 0
+                n_tables += 1
+        if n_rows:
+            yield n_tables, to_table(batch)
 
-    def _table(self, batch, types, schema):
-        columns = collections.defaultdict(list)
-        for row, features in batch:
-            for column, value in row.items():
-                columns[column].append(value)
-            for modality, (frames, length) in features.items():
-                columns[f"{modality}_feature"].append(frames)
-                columns[f"{modality}_length"].append(length)
-        arrays = []
-        for column, arrow_type in types.items():
-            is_feature = isinstance(arrow_type, pa.ExtensionType)
-            to_arrow = _frames_to_arrow if is_feature else pa.array
-            arrays.append(to_arrow(columns[column], arrow_type))
-        return pa.Table.from_arrays(arrays, schema=schema)
-
-    def _columns(self, row):
-        if "text" in self.config.modalities:
-            return dict(row)
-        return {column: value for column, value in row.items() if column != "text"}
+    def _example(self, row, features):
+        """All columns of one clip; features still as views of the file."""
+        example = dict(row)
+        if "text" not in self.config.modalities:
+            del example["text"]
+        for modality, (frames, length) in features.items():
+            example[f"{modality}_feature"] = frames
+            example[f"{modality}_length"] = length
+        return example
 
     def _release(self):
         """The open release: in another process than that of `_split_generators`, a new one."""
@@ -425,6 +438,7 @@ def load_dataset(
     keep_in_memory=None,
     token=None,
     storage_options=None,
+    trust_remote_code=None,
     **options,
 ):
     """Load IndoMER: `datasets.load_dataset`, for every version of `datasets`.
@@ -438,6 +452,7 @@ def load_dataset(
         num_proc: Processes that prepare.
         features, download_config, download_mode, verification_mode, keep_in_memory, token,
             storage_options: As in `datasets.load_dataset`.
+        trust_remote_code: Not needed here; `datasets.load_dataset` 3.x asks for it.
         **options: Options of `IndoMERConfig`.
 
     Returns:
@@ -521,28 +536,32 @@ def _code_hash():
         return __version__
 
 
-def _frames_to_arrow(clips, array_type):
-    """Turn a list of arrays of shape (T_i, D) into one Arrow array of `Array2D` values."""
-    dim = array_type.shape[1]
-    lengths = [len(frames) for frames in clips]
-    only = clips[0]
-    if len(clips) == 1 and only.dtype == np.float32 and only.flags.c_contiguous:
-        # Straight from the mapped file to the prepared one.
-        values = pa.py_buffer(only)
-    else:
-        values = pa.allocate_buffer(sum(lengths) * dim * 4)
-        joined = np.frombuffer(values, np.float32).reshape(-1, dim)
-        start = 0
-        for frames in clips:
-            joined[start : start + len(frames)] = frames
-            start += len(frames)
-    n_frames = sum(lengths)
-    frame_offsets = np.arange(0, (n_frames + 1) * dim, dim, dtype=np.int32)
-    clip_offsets = np.cumsum([0, *lengths], dtype=np.int32)
-    storage = pa.FloatArray.from_buffers(pa.float32(), n_frames * dim, [None, values])
-    for offsets in (frame_offsets, clip_offsets):
-        storage = pa.ListArray.from_arrays(pa.array(offsets), storage)
-    return pa.ExtensionArray.from_storage(array_type, storage)
+class _FramesToArrow:
+    """Turns lists of (T_i, D) arrays into Arrow arrays of `Array2D` values, in a buffer of its own.
+
+    The buffer is used again for the next list, so an Arrow array is good until then. New memory
+    for each batch would cost as much time as the copy, and twice the memory.
+    """
+
+    def __init__(self, array_type):
+        self._type = array_type
+        self._dim = array_type.shape[1]
+        self._values = np.empty((0, self._dim), np.float32)
+
+    def __call__(self, clips):
+        clip_offsets = np.cumsum([0, *map(len, clips)], dtype=np.int32)
+        n_frames = int(clip_offsets[-1])
+        if n_frames > len(self._values):
+            self._values = np.empty((n_frames * 5 // 4, self._dim), np.float32)
+        for frames, start in zip(clips, clip_offsets):
+            # The one cast and the one copy, from the mapped file.
+            self._values[start : start + len(frames)] = frames
+        values = pa.py_buffer(self._values[:n_frames])
+        frame_offsets = np.arange(n_frames + 1, dtype=np.int32) * np.int32(self._dim)
+        storage = pa.FloatArray.from_buffers(pa.float32(), n_frames * self._dim, [None, values])
+        for offsets in (frame_offsets, clip_offsets):
+            storage = pa.ListArray.from_arrays(pa.array(offsets), storage)
+        return pa.ExtensionArray.from_storage(self._type, storage)
 
 
 # --- The files of a release ---------------------------------------------------------------------
@@ -559,7 +578,7 @@ class Release:
     """
 
     def __init__(self, data_dir):
-        self.data_dir = os.fspath(data_dir)
+        self.data_dir = _absolute(data_dir)
         self.fs, self.root = url_to_fs(self.data_dir)
         self._names_by_folder = {}
         if not self._names(self.root) and not self.fs.isdir(self.root):
@@ -598,7 +617,7 @@ class Release:
         for place in places:
             hits += self._matches(place.format(**names))
         if len(hits) > 1:
-            logger.warning("Found %s; using the first.", " and ".join(hits))
+            _warn_once(f"Found {' and '.join(hits)}; using the first.")
         return hits[0] if hits else None
 
     def _matches(self, place):
@@ -632,6 +651,18 @@ class Release:
         return f"{folder.rstrip('/')}/{name}" if folder else name
 
 
+def _absolute(data_dir):
+    """A folder that stays the same when the working directory changes; addresses as they are."""
+    data_dir = os.fspath(data_dir)
+    is_address = "://" in data_dir or "::" in data_dir
+    return data_dir if is_address else os.path.abspath(os.path.expanduser(data_dir))
+
+
+@functools.cache
+def _warn_once(message):
+    logger.warning(message)
+
+
 class _OpenRelease:
     """One process's view of a release under one config: joined rows, open feature pickles."""
 
@@ -642,9 +673,18 @@ class _OpenRelease:
         self._files_by_split = {}
 
     @functools.cached_property
+    def _rows(self):
+        return _read_rows(self._release, self._config.name)
+
+    @property
     def rows_by_split(self):
         """Split -> list of rows, each a dict of all columns but those of features."""
-        return _read_rows(self._release, self._config.name)
+        return self._rows[0]
+
+    @property
+    def difference(self):
+        """What the split JSONs and Annotations.csv do not agree on, as text."""
+        return self._rows[1]
 
     def feature_files(self, split):
         """Modality -> open feature pickle of a split."""
@@ -664,7 +704,7 @@ class _OpenRelease:
                 f"No {modality} features for {split}. Looked for {places}. Put the file there, or "
                 f"load without them: modalities={others or ('text',)!r}."
             )
-        return FeatureFile(self._release.fs.unstrip_protocol(path))
+        return FeatureFile(path, self._release.fs)
 
     def check_join(self, split):
         """Return the rows of a split that will be examples; tell all that is wrong at once."""
@@ -690,7 +730,9 @@ class _OpenRelease:
         for problem in problems:
             logger.warning("%s: on_missing=%r.", problem, self._config.on_missing)
         if self._config.on_missing == "skip":
-            return [row for row in rows if row["sample_id"] not in missing_any]
+            rows = [row for row in rows if row["sample_id"] not in missing_any]
+            if not rows:
+                raise IndoMERError(f"{problems[0]}: on_missing='skip' leaves none.")
         return rows
 
     def clips(self, split, row_ranges):
@@ -752,46 +794,44 @@ def _read_rows(release, config_name):
     Returns:
         dict: Split name -> list of rows in the order of its JSON. A row holds every column but
         those of features; labels are class ids, or None where no source has them.
+        str: In how many rows the JSONs and Annotations.csv differ, and where; or "".
 
     Raises:
         IndoMERError: A file is missing or not as described, or rows have unknown labels, ids that
             are used twice, or ids and labels that do not match. One error tells all.
     """
-    problems = []
-    json_by_split = {}
-    for split in _SPLITS:
-        json_by_split[split] = _read_split(release, config_name, split)
-        problems += _split_problems(config_name, split, json_by_split[split])
-    annotations = _read_annotations(release)
+    json_by_split = {split: _read_split(release, config_name, split) for split in _SPLITS}
+    annotations = _Annotations(release)
     others = _OtherConfig(release, config_name)
-    joined, differing = {}, collections.Counter()
+    rows_by_split, problems, differing = {}, [], collections.Counter()
     for split, json_rows in json_by_split.items():
-        unknown = []
-        joined[split] = [
-            _join_row(row, config_name, annotations, others, unknown, differing)
-            for row in json_rows
-        ]
+        where = f"{config_name}/{_SPLITS[split]}"
+        problems += _id_problems(where, json_rows)
+        rows_by_split[split], unknown = _join_labels(
+            json_rows, _JSON_LABELS[config_name], annotations, others, differing
+        )
         if unknown:
-            where = f"{config_name}/{_SPLITS[split]}"
             problems.append(f"{where}: {_count(unknown, json_rows, 'rows')} an unknown label")
-    problems += _overlap_problems(config_name, joined)
+    train, validation = json_by_split.values()
+    in_train = {row["sample_id"] for row in train}
+    both = [row["sample_id"] for row in validation if row["sample_id"] in in_train]
+    if both:
+        count = _count(both, validation, "rows")
+        problems.append(f"{config_name}/val: {count} a sample_id that train has, too")
     if problems:
         classes = f"{', '.join(EMOTIONS)}; {', '.join(SENTIMENTS)}"
         _raise_all(problems, f"Known labels are {classes}. Correct the files or fetch them again.")
-    n_differing = differing.pop("rows", 0)
-    if n_differing:
-        logger.warning(
-            "%d of %d rows differ between %s and Annotations.csv (%s); the split JSON is used.",
-            n_differing,
-            sum(map(len, joined.values())),
-            config_name,
-            ", ".join(f"{column}: {count}" for column, count in sorted(differing.items())),
-        )
-    return joined
+    n_rows, n_differing = len(train) + len(validation), differing.pop("rows", 0)
+    columns = ", ".join(f"{column}: {count}" for column, count in sorted(differing.items()))
+    difference = (
+        f"{n_differing} of {n_rows} rows differ between the JSONs of {config_name} and "
+        f"Annotations.csv ({columns}); the JSONs are used."
+    )
+    return rows_by_split, difference if n_differing else ""
 
 
 def _read_split(release, config_name, split):
-    """Read one split JSON: a list of objects with at least `_JSON_FIELDS`, all of them strings."""
+    """Read one split JSON: a list of objects, with texts in `_JSON_FIELDS` and as labels."""
     path = release.split_path(config_name, split)
     if path is None:
         places = release.places(_SPLIT_PLACES, config=config_name, split=_SPLITS[split])
@@ -802,87 +842,86 @@ def _read_split(release, config_name, split):
         rows = json.loads(release.read(path).decode("utf-8-sig"))
     except ValueError as error:
         raise IndoMERError(f"{path}: not JSON ({error}). Fetch the file again.") from error
-    if not isinstance(rows, list):
-        raise IndoMERError(f"{path}: expected a list of objects, got {type(rows).__name__}.")
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict):
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise IndoMERError(f"{path}: expected a list of objects, at least one. Fetch it again.")
+    allowed = dict.fromkeys(_JSON_FIELDS, (str,))
+    for field in _JSON_LABELS[config_name].values():
+        allowed.setdefault(field, (str, type(None)))
+    for field, types in allowed.items():
+        # One look at all rows is much faster than a look at each; which row it is matters rarely.
+        if not {type(row.get(field)) for row in rows} <= set(types):
+            number = next(i for i, row in enumerate(rows) if type(row.get(field)) not in types)
             raise IndoMERError(
-                f"{path}, row {number}: expected an object, got {type(row).__name__}."
+                f"{path}, row {number}: expected a text as {field!r}, got "
+                f"{rows[number].get(field)!r}. Each row needs {', '.join(_JSON_FIELDS)}."
             )
-        for field in _JSON_FIELDS:
-            if not isinstance(row.get(field), str):
-                raise IndoMERError(
-                    f"{path}, row {number}: expected a text in {field!r}, got {row.get(field)!r}. "
-                    f"Each row needs {', '.join(_JSON_FIELDS)}."
-                )
     return rows
 
 
-def _split_problems(config_name, split, rows):
+def _id_problems(where, rows):
     """Ids that are used twice; `label_id`s, which the card mentions, that contradict the labels."""
-    where = f"{config_name}/{_SPLITS[split]}"
     problems = []
     for field in ("sample_id", "video", "audio"):
-        counts = collections.Counter(_clip_key(row[field]) for row in rows)
-        repeated = [row[field] for row in rows if counts[_clip_key(row[field])] > 1]
-        if repeated:
-            problems.append(
-                f"{where}: {_count(repeated, rows, 'rows')} a {field} that is not unique"
-            )
-    pairs = collections.Counter(
-        (row["label"], row["label_id"]) for row in rows if row.get("label_id") is not None
-    )
+        keys = [_clip_key(row[field]) for row in rows]
+        if len(set(keys)) < len(rows):
+            counts = collections.Counter(keys)
+            repeated = [row[field] for row, key in zip(rows, keys) if counts[key] > 1]
+            problems.append(f"{where}: {_count(repeated, rows, 'rows')} a {field} used twice")
+    with_id = [row for row in rows if row.get("label_id") is not None]
+    pairs = {(row["label"], str(row["label_id"])) for row in with_id}
     labels = collections.Counter(label for label, _ in pairs)
     ids = collections.Counter(label_id for _, label_id in pairs)
     mixed = {pair for pair in pairs if labels[pair[0]] > 1 or ids[pair[1]] > 1}
-    contradicting = [row for row in rows if (row["label"], row.get("label_id")) in mixed]
+    contradicting = [
+        f"{row['sample_id']}: {row['label']} {row['label_id']}"
+        for row in with_id
+        if (row["label"], str(row["label_id"])) in mixed
+    ]
     if contradicting:
-        examples = [(row["sample_id"], row["label"], row["label_id"]) for row in contradicting]
-        count = _count(examples, rows, "rows")
+        count = _count(contradicting, rows, "rows")
         problems.append(f"{where}: {count} a label_id that is not one-to-one with its label")
     return problems
 
 
-def _overlap_problems(config_name, rows_by_split):
-    """Clips that are in both splits."""
-    train = {row["sample_id"] for row in rows_by_split["train"]}
-    both = [row["sample_id"] for row in rows_by_split["validation"] if row["sample_id"] in train]
-    if not both:
-        return []
-    count = _count(both, rows_by_split["validation"], "rows")
-    return [f"{config_name}/val: {count} a sample_id that train has too"]
+class _Annotations:
+    """Annotations.csv: columns of text, found by clip. Without the file, nothing is found."""
 
-
-def _read_annotations(release):
-    """Read Annotations.csv into a dict: clip key -> dict of its columns. Empty if there is none."""
-    path = release.annotations_path()
-    if path is None:
-        return {}
-    try:
-        text = release.read(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise IndoMERError(f"{path}: not UTF-8 ({error}). Fetch the file again.") from error
-    lines = csv.reader(io.StringIO(text, newline=""))
-    header = next(lines, [])
-    if "video_name" not in header:
-        raise IndoMERError(f"{path}: expected a column 'video_name', got the columns {header}.")
-    annotations, repeated = {}, []
-    for values in lines:
-        if not values:
-            continue
-        if len(values) != len(header):
+    def __init__(self, release):
+        self._columns, self._places = {}, {}
+        path = release.annotations_path()
+        if path is None:
+            return
+        try:
+            text = io.StringIO(release.read(path).decode("utf-8-sig"), newline="")
+            header, *lines = list(filter(None, csv.reader(text))) or [[]]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise IndoMERError(f"{path}: not CSV in UTF-8 ({error}). Fetch it again.") from error
+        if "video_name" not in header:
+            raise IndoMERError(f"{path}: expected a column 'video_name', got {header}.")
+        uneven = [line for line in lines if len(line) != len(header)]
+        if uneven:
             raise IndoMERError(
-                f"{path}, line {lines.line_num}: expected {len(header)} values, got {len(values)}. "
-                "Fetch the file again."
+                f"{path}: expected {len(header)} values a line, as in its first, got "
+                f"{len(uneven[0])} in {uneven[0][:2]}... Fetch the file again."
             )
-        row = dict(zip(header, values))
-        key = _clip_key(row["video_name"])
-        if key in annotations:
-            repeated.append(row["video_name"])
-        annotations[key] = row
-    if repeated:
-        raise IndoMERError(f"{path}: {_count(repeated, annotations, 'clips')} more than one line.")
-    return annotations
+        # The last place is where clips are found that the file does not have.
+        self._columns = {column: [*values, None] for column, values in zip(header, zip(*lines))}
+        keys = [_clip_key(line[header.index("video_name")]) for line in lines]
+        self._places = {key: place for place, key in enumerate(keys)}
+        if len(self._places) < len(keys):
+            counts = collections.Counter(keys)
+            repeated = [key for key in self._places if counts[key] > 1]
+            raise IndoMERError(
+                f"{path}: {_count(repeated, self._places, 'clips')} more than one line. Correct "
+                "the file or fetch it again."
+            )
+
+    def get(self, column, keys):
+        """Values of a column for some clips; None where there is none."""
+        if column not in self._columns:
+            return [None] * len(keys)
+        values = self._columns[column]
+        return [values[self._places.get(key, -1)] for key in keys]
 
 
 class _OtherConfig:
@@ -896,65 +935,86 @@ class _OtherConfig:
     @functools.cached_property
     def rows(self):
         """Clip key -> row of the JSON, over those splits that are there."""
-        rows = {}
-        for split in _SPLITS:
-            if self._release.split_path(self._name, split) is not None:
-                for row in _read_split(self._release, self._name, split):
-                    rows[_clip_key(row["video"])] = row
-        return rows
+        return {
+            _clip_key(row["video"]): row
+            for split in _SPLITS
+            if self._release.split_path(self._name, split) is not None
+            for row in _read_split(self._release, self._name, split)
+        }
 
 
-def _join_row(row, config_name, annotations, others, unknown, differing):
-    """Join one row of a split JSON. Notes unknown labels and differences in the last two."""
-    key = _clip_key(row["video"])
-    annotation = annotations.get(key, {})
-    video_id, topic, segment_id = _parse_clip_name(key)
-    joined = {
-        "sample_id": row["sample_id"],
-        "video_name": row["video"],
-        "audio_name": row["audio"],
-        "video_id": video_id,
-        "segment_id": segment_id,
-        "topic": topic,
-        "text": row["text"],
-        "label": None,
+def _join_labels(json_rows, fields, annotations, others, differing):
+    """Join the rows of one split, column by column.
+
+    Args:
+        json_rows: Rows of the split JSON.
+        fields: Label column -> field of the JSON.
+        annotations: Annotations.csv.
+        others: The other config.
+        differing: Counter of rows in which JSON and CSV differ, by column and in all; added to.
+
+    Returns:
+        list: One dict per row.
+        list: Which labels are unknown, as text.
+    """
+    keys = [_clip_key(row["video"]) for row in json_rows]
+    columns = {
+        "sample_id": [row["sample_id"] for row in json_rows],
+        "video_name": [row["video"] for row in json_rows],
+        "audio_name": [row["audio"] for row in json_rows],
     }
-    differs = {"text"} if annotation.get("text", row["text"]) != row["text"] else set()
-    fields = _JSON_LABELS[config_name]
+    columns |= zip(("video_id", "topic", "segment_id"), zip(*map(_parse_clip_name, keys)))
+    columns |= {"text": [row["text"] for row in json_rows], "label": None}
+    differing_rows = _differing(columns["text"], annotations.get("text", keys))
+    differing["text"] += len(differing_rows)
+    unknown = []
     for column, classes in _LABEL_COLUMNS.items():
-        own = row.get(fields.get(column))
-        annotated = annotation.get(column)
-        name = own or annotated
-        if not name and column in others.fields:
-            name = others.rows.get(key, {}).get(others.fields[column])
-        if own and annotated and own != annotated:
-            differs.add(column)
-        joined[column] = _CLASS_IDS[classes].get(name) if isinstance(name, str) else None
-        if joined[column] is None and (name or fields.get(column) == "label"):
-            unknown.append(f"{row['sample_id']}: {column} {name!r}")
-        if fields.get(column) == "label":
-            joined["label"] = joined[column]
-    if differs:
-        differing.update(differs | {"rows"})
-    return joined
+        field = fields.get(column)
+        own = [row.get(field) for row in json_rows] if field else [None] * len(keys)
+        annotated = annotations.get(column, keys)
+        differing_here = _differing(own, annotated)
+        differing[column] += len(differing_here)
+        differing_rows |= differing_here
+        names = own
+        if field != "label" and not all(names):
+            names = [one or other for one, other in zip(names, annotated)]
+        if column in others.fields and not all(names):
+            other = [others.rows.get(key, {}).get(others.fields[column]) for key in keys]
+            names = [one or other for one, other in zip(names, other)]
+        ids = {name: number for number, name in enumerate(classes)}
+        columns[column] = list(map(ids.get, names))
+        if field == "label":
+            columns["label"] = columns[column]
+        if None in columns[column]:
+            unknown += [
+                f"{row['sample_id']}: {column} {name!r}"
+                for row, name in zip(json_rows, names)
+                if name not in ids and (name or field == "label")
+            ]
+    differing["rows"] += len(differing_rows)
+    return [dict(zip(columns, values)) for values in zip(*columns.values())], unknown
 
 
-_CLASS_IDS = {
-    classes: {name: number for number, name in enumerate(classes)}
-    for classes in (EMOTIONS, SENTIMENTS)
-}
+def _differing(own, annotated):
+    """Numbers of the rows for which both sources have something, and not the same."""
+    pairs = enumerate(zip(own, annotated))
+    return {row for row, (one, other) in pairs if one != other and one and other}
 
-_MEDIA_EXTENSION = re.compile(r"\.[A-Za-z0-9]{2,4}$")
+
 _CLIP_NAME = re.compile(r"^\D*(\d+)_(.+)_(\d+)$")
 _TOPIC_OF = {topic.casefold().rstrip("s"): topic for topic in _TOPICS}
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _clip_key(name):
     """What a clip is joined by: its name without folder and extension."""
-    return _MEDIA_EXTENSION.sub("", name.rsplit("/", 1)[-1])
+    stem, dot, extension = name.rsplit("/", 1)[-1].rpartition(".")
+    return (
+        stem if dot and 2 <= len(extension) <= 4 and extension.isalnum() else stem + dot + extension
+    )
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1 << 16)
 def _parse_clip_name(key):
     """Split "clip_12_Cooking_3" into (12, "Cooking", 3); (None, None, None) for other names."""
     match = _CLIP_NAME.match(key)
@@ -1001,14 +1061,15 @@ class FeatureFile:
     Args:
         path: Path or fsspec address of a pickle, or a seekable binary file object. The pickle is a
             list of {"video_name": str, "video_feature": (T, D) array}, or the same for audio.
+        fs: File system in which `path` is a path.
 
     Raises:
         UnsafePickleError: The file asks for more than arrays need; on first use.
         IndoMERError: The file is cut short, not a pickle, or of another form; on first use.
     """
 
-    def __init__(self, path):
-        self._source = _open_source(path)
+    def __init__(self, path, fs=None):
+        self._source = _open_source(path, fs)
         self.name = self._source.name
         self._clips = {}
         self._scanner = None
@@ -1159,14 +1220,15 @@ def _last_nonzero(values):
 # --- Reading bytes ------------------------------------------------------------------------------
 
 
-def _open_source(path):
+def _open_source(path, fs):
     if hasattr(path, "read") and hasattr(path, "seek"):
         return _FileSource(path, getattr(path, "name", type(path).__name__), owned=False)
-    fs, fs_path = url_to_fs(os.fspath(path))
-    if "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol):
-        return _MappedSource(open(fs_path, "rb"), fs_path, owned=True)
+    if fs is None:
+        fs, path = url_to_fs(os.fspath(path))
+    if isinstance(fs, LocalFileSystem):
+        return _MappedSource(open(path, "rb"), path, owned=True)
     # Small blocks: an index looks at a few hundred bytes between one payload and the next.
-    return _FileSource(fs.open(fs_path, "rb", block_size=1 << 16), fs_path, owned=True)
+    return _FileSource(fs.open(path, "rb", block_size=1 << 16), path, owned=True)
 
 
 class _FileSource:
@@ -1234,6 +1296,9 @@ class _MappedSource(_FileSource):
         self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
 
     def read(self, start, stop):
+        if hasattr(os, "pread"):
+            # A few hundred bytes are read faster than a page is mapped.
+            return os.pread(self._file.fileno(), stop - start, start)
         return self._map[start:stop]
 
     def find_newline(self, start):
@@ -1250,15 +1315,15 @@ class _MappedSource(_FileSource):
     @contextlib.contextmanager
     def sparse_reading(self):
         # Reading ahead fetches payloads that are then skipped: a cold index took 18 times as long.
-        self._advise("MADV_RANDOM")
+        self._advise("POSIX_FADV_RANDOM")
         try:
             yield
         finally:
-            self._advise("MADV_NORMAL")
+            self._advise("POSIX_FADV_NORMAL")
 
     def _advise(self, advice):
-        if self._map and hasattr(mmap, advice):
-            self._map.madvise(getattr(mmap, advice))
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._file.fileno(), 0, 0, getattr(os, advice))
 
     def close(self):
         # Arrays may still look at the map: it goes when the last of them does.
@@ -1302,8 +1367,8 @@ _MAX_MEMO = 4_000_000
 # Containers within containers: a list of dicts of arrays needs 4.
 _MAX_DEPTH = 32
 
-# Widths and lengths of arrays, and their product times the item size, fit into 63 bits.
-_MAX_DIM = 2**31
+# Values in an array. Arrow's lists hold less than 2**31, and a batch has at least two clips.
+_MAX_VALUES = 2**30
 
 _REGENERATE = "Fetch the file again, or have it written again from the arrays."
 _CHANGED = "Open it again when it is complete."
@@ -1450,26 +1515,31 @@ class _Scanner:
         self.numpy_modules = set()
         self.is_stopped = False
         self._stack, self._marks, self._memo = [], [], {}
-        self._position, self._window, self._window_start = 0, b"", 0
-        self._opcode, self._opcode_start = "", 0
+        # Some bytes of the file, where they begin, and how many of them are behind.
+        self._window, self._window_start, self._offset = b"", 0, 0
+        self._code, self._opcode_start = None, 0
         self._opcodes_left = _MAX_OPCODES_PER_CLIP
-        self._n_clips, self._found = 0, collections.deque()
+        self._n_clips, self._found = 0, []
         # Place in the stack up to which the entries of the outermost list are collected.
         self._collected = 0
 
     def __iter__(self):
         self._check_signature()
         while not self.is_stopped:
-            self._opcode_start = self._position
+            if self._offset >= len(self._window):
+                self._move_window(1)
+            self._opcode_start = self._window_start + self._offset
+            self._code = self._window[self._offset]
+            self._offset += 1
+            operation, arguments = _STEPS[self._code]
+            operation(self, *arguments)
             self._opcodes_left -= 1
-            code = self._take(1)
-            self._opcode, operation, *argument = _OPCODES.get(code, _UNKNOWN_OPCODE)
             if self._opcodes_left < 0:
                 limit = f"{_MAX_OPCODES_PER_CLIP:,} opcodes (_MAX_OPCODES_PER_CLIP)"
                 self._refuse(f"expected a clip within {limit}, found none")
-            operation(self, *argument)
-            while self._found:
-                yield self._found.popleft()
+            if self._found:
+                yield from self._found
+                self._found = []
         if self._position != self.source.size:
             n_bytes = self.source.size - self._position
             self._fail(f"expected the end of the file, found {n_bytes} more bytes", _REGENERATE)
@@ -1478,7 +1548,6 @@ class _Scanner:
 
     def _check_signature(self):
         beginning = self.source.read(0, 64)
-        self._opcode = "beginning"
         if not beginning:
             self._fail("expected a pickle, found an empty file", _REGENERATE)
         for signature, meaning in _SIGNATURES:
@@ -1486,7 +1555,8 @@ class _Scanner:
                 self._fail(f"expected a pickle, this looks like {meaning}", _REGENERATE)
 
     def _fail(self, message, advice, error=IndoMERError):
-        where = f"{self.source.name}, byte {self._opcode_start}, {self._opcode}"
+        opcode = "beginning" if self._code is None else _OPCODES[self._code][0]
+        where = f"{self.source.name}, byte {self._opcode_start}, {opcode}"
         raise error(f"{where}: {message}. {advice}")
 
     def _refuse(self, message):
@@ -1505,25 +1575,38 @@ class _Scanner:
 
     # Bytes, stack and memo.
 
+    @property
+    def _position(self):
+        return self._window_start + self._offset
+
     def _take(self, n_bytes):
         """The next bytes."""
-        start = self._position - self._window_start
-        stop = start + n_bytes
-        if stop > len(self._window):
-            self._check_left(n_bytes)
-            n_window = max(n_bytes, _WINDOW_BYTES)
-            self._window = self.source.read(self._position, self._position + n_window)
-            self._window_start, start, stop = self._position, 0, n_bytes
-            if len(self._window) < n_bytes:
-                self._fail("bytes are no longer there", _CHANGED)
-        self._position += n_bytes
-        return self._window[start:stop]
+        if self._offset + n_bytes > len(self._window):
+            self._move_window(n_bytes)
+        taken = self._window[self._offset : self._offset + n_bytes]
+        self._offset += n_bytes
+        return taken
+
+    def _take_byte(self):
+        if self._offset >= len(self._window):
+            self._move_window(1)
+        self._offset += 1
+        return self._window[self._offset - 1]
+
+    def _move_window(self, n_bytes):
+        """Begin the window at the next byte, with at least `n_bytes` in it."""
+        self._check_left(n_bytes)
+        start = self._position
+        self._window = self.source.read(start, start + max(n_bytes, _WINDOW_BYTES))
+        self._window_start, self._offset = start, 0
+        if len(self._window) < n_bytes:
+            self._fail("bytes are no longer there", _CHANGED)
 
     def _skip(self, n_bytes):
         """Pass over bytes without reading them; return where they start."""
         self._check_left(n_bytes)
         start = self._position
-        self._position += n_bytes
+        self._offset += n_bytes
         return start
 
     def _check_left(self, n_bytes):
@@ -1532,6 +1615,8 @@ class _Scanner:
             self._fail(f"expected {n_bytes} more bytes, the file ends after {left}", _TRUNCATED)
 
     def _take_uint(self, n_bytes):
+        if n_bytes == 1:
+            return self._take_byte()
         return int.from_bytes(self._take(n_bytes), "little")
 
     def _skip_line(self):
@@ -1540,7 +1625,7 @@ class _Scanner:
         stop = self.source.find_newline(start)
         if stop is None:
             self._fail("expected a line end, found the end of the file", _TRUNCATED)
-        self._position = stop + 1
+        self._offset += stop + 1 - start
         return start, stop - start
 
     def _take_line(self):
@@ -1615,7 +1700,7 @@ class _Scanner:
             found = ", ".join(map(_describe, self._stack[:3])) or "nothing"
             self._fail(f"expected one list of dicts, found {found}", f"Each dict is {_FORM}.")
         self.is_stopped = True
-        self._stack, self._memo, self._window = [], {}, b""
+        self._stack, self._memo = [], {}
 
     def mark(self):
         if len(self._marks) >= _MAX_DEPTH:
@@ -1623,17 +1708,31 @@ class _Scanner:
         self._marks.append(len(self._stack))
 
     def pop(self):
-        if self._pop() in (_TOP, _COLLECTED):
+        dropped = self._pop()
+        if dropped is _TOP or dropped is _COLLECTED:
             self._refuse("refused to drop a clip that was read")
 
-    def put(self, read_key):
-        key = read_key(self)
+    def memoize(self):
+        self._remember(len(self._memo))
+
+    def put_line(self):
+        self._remember(self._number(self._take_line()))
+
+    def put(self, n_bytes):
+        self._remember(self._take_uint(n_bytes))
+
+    def _remember(self, key):
         if len(self._memo) >= _MAX_MEMO:
             self._refuse(f"more than {_MAX_MEMO:,} objects are kept for later (_MAX_MEMO)")
         self._memo[key] = self._peek()
 
-    def get(self, read_key):
-        key = read_key(self)
+    def get_line(self):
+        self._recall(self._number(self._take_line()))
+
+    def get(self, n_bytes):
+        self._recall(self._take_uint(n_bytes))
+
+    def _recall(self, key):
         if key not in self._memo:
             self._fail(f"object {key} was never kept for later", _REGENERATE)
         self.push(self._memo[key])
@@ -1643,9 +1742,7 @@ class _Scanner:
     def int_line(self):
         line = self._take_line()
         # Protocols 0 and 1 write booleans so.
-        self.push(
-            {"00": False, "01": True}.get(line) if line[:1] == "0" != line else self._number(line)
-        )
+        self.push(line == "01" if line in ("00", "01") else self._number(line))
 
     def float_line(self):
         self._skip_line()
@@ -1863,11 +1960,15 @@ class _Scanner:
                 f"expected numbers ({', '.join(_NUMBER_CODES)}), found dtype {dtype.code!r}"
             )
         if type(shape) is not _Tuple or not all(
-            type(dim) is int and 0 <= dim < _MAX_DIM for dim in shape
+            type(dim) is int and 0 <= dim < _MAX_VALUES for dim in shape
         ):
-            self._refuse(f"expected a shape, whole numbers below 2**31, found {_describe(shape)}")
+            self._refuse(f"expected a shape, whole numbers below 2**30, found {_describe(shape)}")
         if not isinstance(payload, _Bytes):
             self._refuse(f"expected an array's bytes, found {_describe(payload)}")
+        if len(shape) > _MAX_DEPTH or math.prod(shape) >= _MAX_VALUES:
+            self._refuse(
+                f"expected fewer than 2**30 values (_MAX_VALUES), found {_describe(shape)}"
+            )
         n_bytes = math.prod(shape) * stored.itemsize
         if not payload.may_hold(n_bytes):
             self._fail(
@@ -2022,74 +2123,75 @@ _CALLS = {
 }
 
 # Every opcode of pickle protocols 0 to 5 (pickletools.code2op): name, operation, its argument.
-_OPCODES = {
-    b"\x80": ("PROTO", _Scanner.proto),
-    b"\x95": ("FRAME", _Scanner.frame),
-    b".": ("STOP", _Scanner.stop),
-    b"(": ("MARK", _Scanner.mark),
-    b"0": ("POP", _Scanner.pop),
-    b"\x94": ("MEMOIZE", _Scanner.put, lambda scanner: len(scanner._memo)),
-    b"p": ("PUT", _Scanner.put, lambda scanner: scanner._number(scanner._take_line())),
-    b"q": ("BINPUT", _Scanner.put, lambda scanner: scanner._take_uint(1)),
-    b"r": ("LONG_BINPUT", _Scanner.put, lambda scanner: scanner._take_uint(4)),
-    b"g": ("GET", _Scanner.get, lambda scanner: scanner._number(scanner._take_line())),
-    b"h": ("BINGET", _Scanner.get, lambda scanner: scanner._take_uint(1)),
-    b"j": ("LONG_BINGET", _Scanner.get, lambda scanner: scanner._take_uint(4)),
-    b"N": ("NONE", _Scanner.push, None),
-    b"\x88": ("NEWTRUE", _Scanner.push, True),
-    b"\x89": ("NEWFALSE", _Scanner.push, False),
-    b"I": ("INT", _Scanner.int_line),
-    b"J": ("BININT", _Scanner.binint),
-    b"K": ("BININT1", _Scanner.uint, 1),
-    b"M": ("BININT2", _Scanner.uint, 2),
-    b"L": ("LONG", _Scanner.long_line),
-    b"\x8a": ("LONG1", _Scanner.long1),
-    b"\x8b": ("LONG4", _Scanner.long4),
-    b"F": ("FLOAT", _Scanner.float_line),
-    b"G": ("BINFLOAT", _Scanner.binfloat),
-    b"V": ("UNICODE", _Scanner.unicode_line),
-    b"\x8c": ("SHORT_BINUNICODE", _Scanner.unicode, 1),
-    b"X": ("BINUNICODE", _Scanner.unicode, 4),
-    b"\x8d": ("BINUNICODE8", _Scanner.unicode, 8),
-    b"C": ("SHORT_BINBYTES", _Scanner.bytes, 1),
-    b"B": ("BINBYTES", _Scanner.bytes, 4),
-    b"\x8e": ("BINBYTES8", _Scanner.bytes, 8),
-    b"\x96": ("BYTEARRAY8", _Scanner.bytes, 8),
-    b"S": ("STRING", _Scanner.string_line),
-    b"U": ("SHORT_BINSTRING", _Scanner.string, 1),
-    b"T": ("BINSTRING", _Scanner.string, 4),
-    b"]": ("EMPTY_LIST", _Scanner.empty_list),
-    b"l": ("LIST", _Scanner.list),
-    b"a": ("APPEND", _Scanner.append),
-    b"e": ("APPENDS", _Scanner.appends),
-    b")": ("EMPTY_TUPLE", _Scanner.tuple_of, 0),
-    b"t": ("TUPLE", _Scanner.tuple),
-    b"\x85": ("TUPLE1", _Scanner.tuple_of, 1),
-    b"\x86": ("TUPLE2", _Scanner.tuple_of, 2),
-    b"\x87": ("TUPLE3", _Scanner.tuple_of, 3),
-    b"}": ("EMPTY_DICT", _Scanner.empty_dict),
-    b"d": ("DICT", _Scanner.dict),
-    b"s": ("SETITEM", _Scanner.setitem),
-    b"u": ("SETITEMS", _Scanner.setitems),
-    b"c": ("GLOBAL", _Scanner.global_line),
-    b"\x93": ("STACK_GLOBAL", _Scanner.stack_global),
-    b"R": ("REDUCE", _Scanner.reduce),
-    b"b": ("BUILD", _Scanner.build),
-    b"1": ("POP_MARK", _Scanner.refuse),
-    b"2": ("DUP", _Scanner.refuse),
-    b"\x8f": ("EMPTY_SET", _Scanner.refuse),
-    b"\x90": ("ADDITEMS", _Scanner.refuse),
-    b"\x91": ("FROZENSET", _Scanner.refuse),
-    b"i": ("INST", _Scanner.refuse),
-    b"o": ("OBJ", _Scanner.refuse),
-    b"\x81": ("NEWOBJ", _Scanner.refuse),
-    b"\x92": ("NEWOBJ_EX", _Scanner.refuse),
-    b"\x82": ("EXT1", _Scanner.refuse),
-    b"\x83": ("EXT2", _Scanner.refuse),
-    b"\x84": ("EXT4", _Scanner.refuse),
-    b"P": ("PERSID", _Scanner.refuse),
-    b"Q": ("BINPERSID", _Scanner.refuse),
-    b"\x97": ("NEXT_BUFFER", _Scanner.refuse_buffer),
-    b"\x98": ("READONLY_BUFFER", _Scanner.refuse_buffer),
+_OPCODES = dict.fromkeys(range(256), ("unknown opcode", _Scanner.refuse))
+_OPCODES |= {
+    b"\x80"[0]: ("PROTO", _Scanner.proto),
+    b"\x95"[0]: ("FRAME", _Scanner.frame),
+    b"."[0]: ("STOP", _Scanner.stop),
+    b"("[0]: ("MARK", _Scanner.mark),
+    b"0"[0]: ("POP", _Scanner.pop),
+    b"\x94"[0]: ("MEMOIZE", _Scanner.memoize),
+    b"p"[0]: ("PUT", _Scanner.put_line),
+    b"q"[0]: ("BINPUT", _Scanner.put, 1),
+    b"r"[0]: ("LONG_BINPUT", _Scanner.put, 4),
+    b"g"[0]: ("GET", _Scanner.get_line),
+    b"h"[0]: ("BINGET", _Scanner.get, 1),
+    b"j"[0]: ("LONG_BINGET", _Scanner.get, 4),
+    b"N"[0]: ("NONE", _Scanner.push, None),
+    b"\x88"[0]: ("NEWTRUE", _Scanner.push, True),
+    b"\x89"[0]: ("NEWFALSE", _Scanner.push, False),
+    b"I"[0]: ("INT", _Scanner.int_line),
+    b"J"[0]: ("BININT", _Scanner.binint),
+    b"K"[0]: ("BININT1", _Scanner.uint, 1),
+    b"M"[0]: ("BININT2", _Scanner.uint, 2),
+    b"L"[0]: ("LONG", _Scanner.long_line),
+    b"\x8a"[0]: ("LONG1", _Scanner.long1),
+    b"\x8b"[0]: ("LONG4", _Scanner.long4),
+    b"F"[0]: ("FLOAT", _Scanner.float_line),
+    b"G"[0]: ("BINFLOAT", _Scanner.binfloat),
+    b"V"[0]: ("UNICODE", _Scanner.unicode_line),
+    b"\x8c"[0]: ("SHORT_BINUNICODE", _Scanner.unicode, 1),
+    b"X"[0]: ("BINUNICODE", _Scanner.unicode, 4),
+    b"\x8d"[0]: ("BINUNICODE8", _Scanner.unicode, 8),
+    b"C"[0]: ("SHORT_BINBYTES", _Scanner.bytes, 1),
+    b"B"[0]: ("BINBYTES", _Scanner.bytes, 4),
+    b"\x8e"[0]: ("BINBYTES8", _Scanner.bytes, 8),
+    b"\x96"[0]: ("BYTEARRAY8", _Scanner.bytes, 8),
+    b"S"[0]: ("STRING", _Scanner.string_line),
+    b"U"[0]: ("SHORT_BINSTRING", _Scanner.string, 1),
+    b"T"[0]: ("BINSTRING", _Scanner.string, 4),
+    b"]"[0]: ("EMPTY_LIST", _Scanner.empty_list),
+    b"l"[0]: ("LIST", _Scanner.list),
+    b"a"[0]: ("APPEND", _Scanner.append),
+    b"e"[0]: ("APPENDS", _Scanner.appends),
+    b")"[0]: ("EMPTY_TUPLE", _Scanner.tuple_of, 0),
+    b"t"[0]: ("TUPLE", _Scanner.tuple),
+    b"\x85"[0]: ("TUPLE1", _Scanner.tuple_of, 1),
+    b"\x86"[0]: ("TUPLE2", _Scanner.tuple_of, 2),
+    b"\x87"[0]: ("TUPLE3", _Scanner.tuple_of, 3),
+    b"}"[0]: ("EMPTY_DICT", _Scanner.empty_dict),
+    b"d"[0]: ("DICT", _Scanner.dict),
+    b"s"[0]: ("SETITEM", _Scanner.setitem),
+    b"u"[0]: ("SETITEMS", _Scanner.setitems),
+    b"c"[0]: ("GLOBAL", _Scanner.global_line),
+    b"\x93"[0]: ("STACK_GLOBAL", _Scanner.stack_global),
+    b"R"[0]: ("REDUCE", _Scanner.reduce),
+    b"b"[0]: ("BUILD", _Scanner.build),
+    b"1"[0]: ("POP_MARK", _Scanner.refuse),
+    b"2"[0]: ("DUP", _Scanner.refuse),
+    b"\x8f"[0]: ("EMPTY_SET", _Scanner.refuse),
+    b"\x90"[0]: ("ADDITEMS", _Scanner.refuse),
+    b"\x91"[0]: ("FROZENSET", _Scanner.refuse),
+    b"i"[0]: ("INST", _Scanner.refuse),
+    b"o"[0]: ("OBJ", _Scanner.refuse),
+    b"\x81"[0]: ("NEWOBJ", _Scanner.refuse),
+    b"\x92"[0]: ("NEWOBJ_EX", _Scanner.refuse),
+    b"\x82"[0]: ("EXT1", _Scanner.refuse),
+    b"\x83"[0]: ("EXT2", _Scanner.refuse),
+    b"\x84"[0]: ("EXT4", _Scanner.refuse),
+    b"P"[0]: ("PERSID", _Scanner.refuse),
+    b"Q"[0]: ("BINPERSID", _Scanner.refuse),
+    b"\x97"[0]: ("NEXT_BUFFER", _Scanner.refuse_buffer),
+    b"\x98"[0]: ("READONLY_BUFFER", _Scanner.refuse_buffer),
 }
-_UNKNOWN_OPCODE = ("unknown opcode", _Scanner.refuse)
+_STEPS = [_OPCODES[code][1:2] + (_OPCODES[code][2:],) for code in range(256)]

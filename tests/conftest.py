@@ -1,0 +1,63 @@
+"""Fixtures of all tests: where the data is, and a cache that nobody else uses."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before `datasets` is imported: tests leave the user's cache alone and never ask the Hub.
+_HOME = tempfile.TemporaryDirectory(prefix="indomer-tests-")
+os.environ["HF_HOME"] = _HOME.name
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import datasets  # noqa: E402
+
+import indomer  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+LABELS = ROOT.parent / "shared" / "release"
+
+
+@pytest.fixture
+def dummy_dir():
+    """The synthetic release of the checkout."""
+    return ROOT / "dummy_data"
+
+
+@pytest.fixture
+def label_dir():
+    """The label files of release 1.0.0, beside the checkout; they are never part of it."""
+    if not LABELS.is_dir():
+        pytest.skip("the published label files are not in ../shared/release")
+    return LABELS
+
+
+@pytest.fixture
+def load(tmp_path):
+    """`indomer.load_dataset` with a cache of its own."""
+
+    def load(name="7_class", data_dir=None, **options):
+        options.setdefault("cache_dir", tmp_path / "cache")
+        return indomer.load_dataset(name, data_dir=data_dir, **options)
+
+    return load
+
+
+@pytest.fixture(params=["prepared", "streaming"])
+def load_rows(request, load):
+    """Load one split in both modes: a function that returns a list of rows with numpy arrays."""
+
+    def rows(name, data_dir, split="train", **options):
+        streaming = request.param == "streaming"
+        dataset = load(name, data_dir, split=split, streaming=streaming, **options)
+        return list(dataset.with_format("numpy"))
+
+    return rows
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    datasets.disable_progress_bars()
+    yield
+    datasets.enable_progress_bars()
