@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DATASETS ?= datasets
+SCALE ?= 0.25
 
 bin := $(VENV)/bin
 # One stamp per set of requirements and datasets version; a changed version clears the others.
@@ -12,12 +13,13 @@ tag := $(subst /,_,$(subst $(eval) ,_,$(DATASETS)))
 stamp = $(VENV)/.installed-$(1)-$(tag)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint infos dummy clean
+.PHONY: help venv demo test check lint bench infos dummy clean
 
 help:
 	@echo "make demo    load the synthetic release, show features, counts and one example"
 	@echo "make test    run the tests"
 	@echo "make check   lint, types and tests: what CI runs"
+	@echo "make bench   measure the loader at SCALE=$(SCALE) of the release"
 	@echo "make infos   write dataset_infos.json again"
 	@echo "make dummy   write the files in dummy_data again"
 	@echo "make clean   remove environments, caches and build products"
@@ -36,6 +38,9 @@ lint: $(call stamp,dev)
 
 check: lint
 	$(bin)/python -m pytest
+
+bench: $(call stamp,use)
+	@$(bin)/python benchmarks/loader.py --scale $(SCALE)
 
 infos: $(call stamp,use)
 	@$(bin)/python -m indomer_tools infos
@@ -59,7 +64,8 @@ $(bin)/pip:
 define install
 	@echo "Installing indomer$(1) with $(DATASETS) into $(VENV)"
 	@find $(VENV) -maxdepth 1 -name '.installed-*' ! -name '*-$(tag)' -exec rm -f {} +
-	@$(bin)/python -m pip install -qq --disable-pip-version-check --upgrade -e ".$(1)" "$(DATASETS)"
+	@$(bin)/python -m pip install -qq --disable-pip-version-check --upgrade \
+		--config-settings editable_mode=compat -e ".$(1)" "$(DATASETS)"
 	@touch "$@"
 endef
 

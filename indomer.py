@@ -242,7 +242,11 @@ class IndoMERConfig(datasets.BuilderConfig):
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for field in ("name", "version", "data_dir", "data_files", "description"):
             del options[field]
-        sources = Release(self.data_dir).identity() if self.data_dir is not None else None
+        sources = (
+            Release(self.data_dir).identity(self.feature_dims)
+            if self.data_dir is not None
+            else None
+        )
         key = (sources, sorted(options.items()), str(custom_features), _code_hash())
         return f"{self.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}"
 
@@ -469,6 +473,7 @@ def load_dataset(
             "num_proc is for preparing. Streaming divides its work among DataLoader workers."
         )
     _check_option_names(options)
+    _check_split(split)
     builder = IndoMER(
         cache_dir=cache_dir,
         config_name=name,
@@ -505,6 +510,15 @@ def _check_option_names(options):
     unknown = [option for option in options if option not in known]
     if unknown:
         raise IndoMERError(f"Unknown option {unknown[0]!r}. Options are {', '.join(known)}.")
+
+
+def _check_split(split):
+    """Refuse an unknown split before anything is prepared for it."""
+    if isinstance(split, str):
+        names = [part.split("[")[0].strip() for part in split.split("+")]
+        unknown = [name for name in names if name not in (*_SPLITS, "all")]
+        if unknown:
+            raise IndoMERError(f"Unknown split {unknown[0]!r}. Choose {' or '.join(_SPLITS)}.")
 
 
 def _row_ranges(n_rows):
@@ -604,13 +618,19 @@ class Release:
         """All bytes of a small file."""
         return self.fs.cat_file(path)
 
-    def identity(self):
-        """What tells this release from another or a changed one: place, sizes and times."""
+    def identity(self, modalities):
+        """What tells these files from changed ones or others: places, sizes and times."""
         paths = [self.annotations_path()]
         for split in _SPLITS:
             paths += [self.split_path(config, split) for config in _JSON_LABELS]
-            paths += [self.feature_path(modality, split) for modality in ("video", "audio")]
-        return [sorted(self.fs.info(path).items(), key=str) for path in paths if path]
+            paths += [self.feature_path(modality, split) for modality in modalities]
+        return [self._file_identity(path) for path in paths if path]
+
+    def _file_identity(self, path):
+        info = self.fs.info(path)
+        # Servers tell a version in ways of their own. Of local files, rights and links say nothing.
+        ignored = {"created", "gid", "ino", "mode", "nlink", "uid"} if "mtime" in info else ()
+        return sorted((key, str(value)) for key, value in info.items() if key not in ignored)
 
     def _find(self, places, **names):
         hits = []
@@ -1038,7 +1058,7 @@ def _raise_all(problems, advice):
 # --- Feature pickles ----------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Clip:
     """Where one clip's array lies in a feature pickle."""
 
@@ -1242,7 +1262,13 @@ class _FileSource:
     def read(self, start, stop):
         """Bytes from `start` to `stop`, or to the end of the file."""
         self._file.seek(start)
-        return self._file.read(max(0, min(stop, self.size) - start))
+        left = min(stop, self.size) - start
+        pieces = []
+        # Raw files may give less than what was asked for.
+        while left > 0 and (piece := self._file.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
 
     def find_newline(self, start):
         """Place of the next line end, or None."""
@@ -1301,10 +1327,6 @@ class _MappedSource(_FileSource):
             return os.pread(self._file.fileno(), stop - start, start)
         return self._map[start:stop]
 
-    def find_newline(self, start):
-        found = self._map.find(b"\n", start)
-        return None if found < 0 else found
-
     def _view(self, start, stop):
         # Touching a page that a truncated file no longer has would end the process.
         now = os.fstat(self._file.fileno())
@@ -1347,9 +1369,9 @@ _BLOCK_BYTES = 1 << 16
 # What lies between two payloads, some 300 bytes, and a little more.
 _WINDOW_BYTES = 1024
 
-# Longest text that is decoded while indexing. Names are shorter; longer text is a payload of
+# Longest text that is decoded, in bytes. File names are at most 255; longer text is a payload of
 # protocols 0 to 2, or a value that is ignored.
-_MAX_TEXT = 4096
+_MAX_TEXT = 256
 
 # Digits of whole numbers that are written as text; longer ones are ignored as values.
 _MAX_DIGITS = 40
@@ -1358,14 +1380,19 @@ _MAX_DIGITS = 40
 # both the time and the memory of an index proportional to the number of clips.
 _MAX_OPCODES_PER_CLIP = 100_000
 
-# Clips in one file: 600 times the release.
-_MAX_CLIPS = 1_000_000
+# Clips in one file: 60 times the release.
+_MAX_CLIPS = 100_000
 
-# Objects that a file may keep for later use: some 15 per clip are needed.
-_MAX_MEMO = 4_000_000
+# Objects that a file may keep for later use, per clip and in all: some 10 per clip are needed, the
+# rest is for further keys with nested values.
+_MAX_MEMO_PER_CLIP = 5_000
+_MAX_MEMO = 2_000_000
 
-# Containers within containers: a list of dicts of arrays needs 4.
+# Lists and dicts within each other.
 _MAX_DEPTH = 32
+
+# Items of a tuple that is looked at: the state of a dtype has 9.
+_MAX_TUPLE = 9
 
 # Values in an array. Arrow's lists hold less than 2**31, and a batch has at least two clips.
 _MAX_VALUES = 2**30
@@ -1417,7 +1444,9 @@ _GLOBALS = {
     ("_codecs", "encode"): "encode",
     ("builtins", "bytes"): "bytes",
     ("__builtin__", "bytes"): "bytes",
+    # dill writes arrays, and the type of the bytes of an empty one, in its own way.
     ("dill._dill", "_create_array"): "dill_array",
+    ("dill._dill", "_load_type"): "dill_type",
 }
 
 # (code, byte order) as numpy's dtypes are pickled -> dtype. No text of a file reaches np.dtype().
@@ -1430,14 +1459,14 @@ _DTYPES = {
 _TEXT_CODE = re.compile(r"^[US][0-9]{1,6}$")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Global:
     """A name out of `_GLOBALS`, by its part."""
 
     part: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Bytes:
     """Bytes that lie in the file, as they are or as text that stands for them; or a few here."""
 
@@ -1450,56 +1479,81 @@ class _Bytes:
         """Whether there can be `n_bytes` in it. Text has its length only when it is decoded."""
         if self.encoding is not None:
             return n_bytes <= self.stored
-        return n_bytes == (self.stored if self.literal is None else len(self.literal))
+        return n_bytes == len(self)
+
+    def __len__(self):
+        return self.stored if self.literal is None else len(self.literal)
 
 
 class _Python2String(_Bytes):
     """A `str` of Python 2: bytes or text, as the place where it is used tells."""
 
+    __slots__ = ()
 
-@dataclasses.dataclass(frozen=True)
-class _LongText:
-    """Text too long to be a name."""
 
-    start: int
-    stored: int
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Text:
+    """Text that is not decoded yet, because it is long or a numpy scalar, or for ever."""
+
+    content: _Bytes
     encoding: str
 
 
+# Tuples whose items are looked at know by their class how deep they are nested: the arguments of
+# dill's arrays hold those of numpy's, which hold a shape.
 class _Tuple(tuple):
-    """A tuple that knows how deep tuples are nested in it."""
+    __slots__ = ()
 
-    def __init__(self, items):
-        self.depth = 1 + max((item.depth for item in items if type(item) is _Tuple), default=0)
+
+class _TupleOfTuples(_Tuple):
+    __slots__ = ()
+
+
+class _TupleOfThose(_Tuple):
+    __slots__ = ()
 
 
 class _Dict:
-    """A dict, of which only what `_KEPT_KEYS` names is kept."""
+    """A dict that may be an entry, of which only what `_KEPT_KEYS` names is kept."""
+
+    __slots__ = ("is_collected", "kept", "keys")
 
     def __init__(self):
-        self.kept = {}
-        self.keys = []
-        self.is_collected = False
+        self.kept, self.keys, self.is_collected = {}, [], False
 
 
 class _DType:
     """A numpy dtype under construction."""
 
+    __slots__ = ("code", "is_built", "order")
+
     def __init__(self, code):
-        self.code = code
-        self.order = None
+        self.code, self.is_built = code, False
+        self.order = "|" if code[1:] == "1" or code[0] == "S" else "<"
 
 
 class _Array:
     """A numpy array under construction."""
 
-    payload = None
+    __slots__ = ("dtype", "fortran", "payload", "shape")
+
+    def __init__(self):
+        self.payload = None
 
 
-# Lists other than the outermost are values that are ignored; their items are not kept.
-_LIST = object()
-_TOP = object()
-_COLLECTED = object()
+class _Ignored:
+    """A container whose content is never looked at, and so not kept."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+
+_LIST, _OTHER_DICT, _OTHER_TUPLE = map(_Ignored, ("a list", "a dict", "a nested or long tuple"))
+
+# The outermost list, and entries of it that were read before they are appended to it.
+_TOP, _COLLECTED = map(_Ignored, ("the outermost list", "a clip"))
 
 
 class _Scanner:
@@ -1520,7 +1574,7 @@ class _Scanner:
         self._code, self._opcode_start = None, 0
         self._opcodes_left = _MAX_OPCODES_PER_CLIP
         self._n_clips, self._found = 0, []
-        # Place in the stack up to which the entries of the outermost list are collected.
+        # How far up the stack the entries of the outermost list are collected.
         self._collected = 0
 
     def __iter__(self):
@@ -1641,6 +1695,8 @@ class _Scanner:
         content = self._window[offset : offset + length] if offset >= 0 else b""
         if len(content) != length:
             content = self.source.read(start, start + length)
+        if len(content) != length:
+            self._fail("bytes are no longer there", _CHANGED)
         try:
             return _decode_python_text(content, encoding)
         except ValueError:
@@ -1655,16 +1711,16 @@ class _Scanner:
         self._stack.append(value)
 
     def _pop(self):
-        self._check_depth()
-        return self._stack.pop()
+        value = self._peek()
+        if value is _TOP or value is _COLLECTED:
+            self._refuse("refused to take a clip away that was read")
+        del self._stack[-1]
+        return value
 
     def _peek(self):
-        self._check_depth()
-        return self._stack[-1]
-
-    def _check_depth(self):
         if len(self._stack) <= (self._marks[-1] if self._marks else 0):
             self._fail("expected a value on the stack, found none", _REGENERATE)
+        return self._stack[-1]
 
     def _pop_to_mark(self):
         if not self._marks:
@@ -1674,16 +1730,28 @@ class _Scanner:
         del self._stack[start:]
         return items
 
+    def _check_free(self, items):
+        """Entries that were read belong to the outermost list, and to nothing else."""
+        if any(item is _TOP or item is _COLLECTED for item in items):
+            self._refuse("refused to take a clip away that was read")
+
     def _text_of(self, value, what):
-        """A value that has to be text."""
-        if type(value) is _Python2String and value.literal is not None:
-            try:
-                return value.literal.decode("utf-8")
-            except UnicodeDecodeError:
-                self._fail(f"expected UTF-8 text as {what}", _REGENERATE)
-        if type(value) is not str:
+        """A value that has to be text, and short."""
+        if type(value) is str:
+            return value
+        encoding, content = "utf-8", value
+        if type(value) is _Text:
+            encoding, content = value.encoding, value.content
+        elif type(value) is not _Python2String:
             self._refuse(f"expected text as {what}, found {_describe(value)}")
-        return value
+        # UTF-32 takes four bytes where file names take one, and eight when written as text.
+        limit = 8 * _MAX_TEXT if encoding.startswith("utf-32") else _MAX_TEXT
+        if len(content) > limit:
+            self._fail(f"expected at most {limit} bytes (_MAX_TEXT) as {what}", _REGENERATE)
+        try:
+            return bytes(self.source.payload(content)).decode(encoding).rstrip("\0")
+        except UnicodeDecodeError:
+            self._fail(f"expected text as {what}", _REGENERATE)
 
     # Operations: control. Those with an argument get it from the table at the end of the file.
 
@@ -1708,9 +1776,7 @@ class _Scanner:
         self._marks.append(len(self._stack))
 
     def pop(self):
-        dropped = self._pop()
-        if dropped is _TOP or dropped is _COLLECTED:
-            self._refuse("refused to drop a clip that was read")
+        self._pop()
 
     def memoize(self):
         self._remember(len(self._memo))
@@ -1722,9 +1788,15 @@ class _Scanner:
         self._remember(self._take_uint(n_bytes))
 
     def _remember(self, key):
-        if len(self._memo) >= _MAX_MEMO:
-            self._refuse(f"more than {_MAX_MEMO:,} objects are kept for later (_MAX_MEMO)")
-        self._memo[key] = self._peek()
+        value = self._peek()
+        limit = min(_MAX_MEMO, _MAX_MEMO_PER_CLIP * (self._n_clips + 1))
+        if len(self._memo) >= limit:
+            self._refuse(
+                f"more than {limit:,} objects are kept for later (_MAX_MEMO_PER_CLIP, _MAX_MEMO)"
+            )
+        if value is _COLLECTED:
+            self._refuse("refused to keep a clip that was read")
+        self._memo[key] = value
 
     def get_line(self):
         self._recall(self._number(self._take_line()))
@@ -1781,10 +1853,10 @@ class _Scanner:
         self._push_text(self._skip(length), length, "utf-8")
 
     def _push_text(self, start, length, encoding):
-        is_long = length > _MAX_TEXT
-        self.push(
-            _LongText(start, length, encoding) if is_long else self._decode(start, length, encoding)
-        )
+        if length > _MAX_TEXT:
+            self.push(_Text(_Bytes(start, length), encoding))
+        else:
+            self.push(self._decode(start, length, encoding))
 
     def bytes(self, n_bytes):
         length = self._take_uint(n_bytes)
@@ -1811,8 +1883,7 @@ class _Scanner:
         self.push(_LIST if self._stack or self._marks else _TOP)
 
     def empty_dict(self):
-        self._collect_finished()
-        self.push(_Dict())
+        self.push(_Dict() if self._is_entry_next() else _OTHER_DICT)
 
     def list(self):
         items = self._pop_to_mark()
@@ -1831,9 +1902,13 @@ class _Scanner:
             self.push(_TOP)
             self._extend(items)
             return
-        made = _Tuple(items)
-        if made.depth > _MAX_DEPTH:
-            self._refuse(f"containers nest deeper than {_MAX_DEPTH} (_MAX_DEPTH)")
+        self._check_free(items)
+        made = _OTHER_TUPLE
+        if len(items) <= _MAX_TUPLE:
+            kinds = set(map(type, items))
+            if _TupleOfThose not in kinds and _OTHER_TUPLE not in items:
+                kind = _TupleOfThose if _TupleOfTuples in kinds else _TupleOfTuples
+                made = kind(items) if kind is _TupleOfThose or _Tuple in kinds else _Tuple(items)
         self.push(made)
 
     def dict(self):
@@ -1854,7 +1929,9 @@ class _Scanner:
                 if item is not _COLLECTED:
                     self._collect(item)
             self._collected = 0
-        elif target is not _LIST:
+        elif target is _LIST:
+            self._check_free(items)
+        else:
             self._refuse(f"expected a list to append to, found {_describe(target)}")
 
     def setitem(self):
@@ -1866,12 +1943,15 @@ class _Scanner:
 
     def _set_items(self, items):
         target = self._peek()
-        if type(target) is not _Dict or target.is_collected:
-            self._refuse(f"expected a dict to add to, found {_describe(target)}")
+        self._check_free(items)
         if len(items) % 2:
             self._fail("expected pairs of key and value, found an odd number", _REGENERATE)
-        for key, value in zip(items[::2], items[1::2]):
-            key = self._text_of(key, "a key")
+        keys = [self._text_of(key, "a key") for key in items[::2]]
+        if target is _OTHER_DICT:
+            return
+        if type(target) is not _Dict or target.is_collected:
+            self._refuse(f"expected a dict to add to, found {_describe(target)}")
+        for key, value in zip(keys, items[1::2]):
             if key in _KEPT_KEYS:
                 target.kept[key] = value
             if len(target.keys) < 10:
@@ -1904,7 +1984,7 @@ class _Scanner:
         if type(function) is not _Global or function.part not in _CALLS:
             self._refuse(f"refused to call {_describe(function)}")
         note, counts = _CALLS[function.part]
-        if type(arguments) is not _Tuple or len(arguments) not in counts:
+        if not isinstance(arguments, _Tuple) or len(arguments) not in counts:
             self._refuse(
                 f"expected {counts} arguments for {function.part}, found {_describe(arguments)}"
             )
@@ -1912,22 +1992,23 @@ class _Scanner:
 
     def build(self):
         state, target = self._pop(), self._peek()
-        if type(target) is _DType and target.order is None:
+        if type(target) is _DType and not target.is_built:
             self._build_dtype(target, state)
         elif type(target) is _Array and target.payload is None:
             self._build_array(target, state)
         else:
             self._refuse(f"refused to change {_describe(target)}")
 
-    def _call_reconstruct(self, kind, shape, code):
+    def _call_reconstruct(self, kind, shape, _):
         # numpy makes an empty array here and fills it with BUILD.
         if type(kind) is not _Global or kind.part != "ndarray" or shape != (0,):
             self._refuse(f"expected an array to be filled, found {_describe(kind)}")
         return _Array()
 
     def _call_frombuffer(self, payload, dtype, shape, order, axis_order=None):
-        if self._text_of(order, "an order") not in ("C", "F") or axis_order is not None:
-            self._refuse("expected an array in C or Fortran order")
+        order = self._text_of(order, "an order")
+        if order not in ("C", "F") or axis_order is not None:
+            self._refuse(f"expected an array in C or Fortran order, found {order!r}")
         return self._fill(_Array(), shape, dtype, order == "F", payload)
 
     def _call_dill_array(self, function, arguments, state, attributes=None):
@@ -1937,101 +2018,93 @@ class _Scanner:
         return self._build_array(array, state)
 
     def _build_array(self, array, state):
-        if (
-            type(state) is not _Tuple
-            or len(state) != 5
-            or type(state[0]) is not int
-            or state[0] != 1
-        ):
-            self._refuse(
-                f"expected an array's state of 5 values, version 1, found {_describe(state)}"
-            )
-        _, shape, dtype, fortran, payload = state
+        if not isinstance(state, _Tuple) or len(state) != 5:
+            self._refuse(f"expected an array's state of 5 values, found {_describe(state)}")
+        version, shape, dtype, fortran, payload = state
+        if type(version) is not int or version != 1:
+            self._refuse(f"expected an array's state of version 1, found {_describe(version)}")
         if type(fortran) not in (bool, int):
             self._refuse(f"expected an order as true or false, found {_describe(fortran)}")
         return self._fill(array, shape, dtype, bool(fortran), payload)
 
     def _fill(self, array, shape, dtype, fortran, payload):
-        if type(dtype) is not _DType:
-            self._refuse(f"expected a dtype, found {_describe(dtype)}")
-        stored = _DTYPES.get((dtype.code, dtype.order or ("|" if "1" in dtype.code else "<")))
-        if stored is None:
-            self._refuse(
-                f"expected numbers ({', '.join(_NUMBER_CODES)}), found dtype {dtype.code!r}"
-            )
-        if type(shape) is not _Tuple or not all(
-            type(dim) is int and 0 <= dim < _MAX_VALUES for dim in shape
-        ):
+        if type(dtype) is not _DType or (dtype.code, dtype.order) not in _DTYPES:
+            self._refuse(f"expected a dtype of numbers, found {_describe(dtype)}")
+        is_shape = isinstance(shape, _Tuple) and all(type(dim) is int for dim in shape)
+        if not is_shape or min(shape, default=0) < 0 or max(shape, default=0) >= _MAX_VALUES:
             self._refuse(f"expected a shape, whole numbers below 2**30, found {_describe(shape)}")
+        n_values = math.prod(shape)
+        if n_values >= _MAX_VALUES:
+            self._refuse(f"expected fewer than 2**30 values (_MAX_VALUES), found {n_values}")
         if not isinstance(payload, _Bytes):
             self._refuse(f"expected an array's bytes, found {_describe(payload)}")
-        if len(shape) > _MAX_DEPTH or math.prod(shape) >= _MAX_VALUES:
-            self._refuse(
-                f"expected fewer than 2**30 values (_MAX_VALUES), found {_describe(shape)}"
-            )
-        n_bytes = math.prod(shape) * stored.itemsize
+        array.shape, array.dtype = tuple(shape), self._use(dtype)
+        n_bytes = n_values * array.dtype.itemsize
         if not payload.may_hold(n_bytes):
-            self._fail(
-                f"expected {n_bytes} bytes for shape {tuple(shape)} of {stored}, found "
-                f"{payload.stored if payload.literal is None else len(payload.literal)}",
-                _REGENERATE,
-            )
-        array.shape, array.dtype, array.fortran, array.payload = (
-            tuple(shape),
-            stored,
-            fortran,
-            payload,
-        )
+            wanted = f"{n_bytes} bytes for shape {array.shape} of {array.dtype}"
+            self._fail(f"expected {wanted}, found {len(payload)}", _REGENERATE)
+        array.fortran, array.payload = fortran, payload
         return array
 
     def _call_dtype(self, code, align, copy):
         code = self._text_of(code, "a dtype")
-        if code not in _NUMBER_CODES and not _TEXT_CODE.match(code):
-            self._refuse(
-                f"expected a dtype of numbers ({', '.join(_NUMBER_CODES)}), found {code[:40]!r}"
-            )
+        if code not in _NUMBER_CODES and not _TEXT_CODE.fullmatch(code):
+            numbers = ", ".join(_NUMBER_CODES)
+            self._refuse(f"expected a dtype of numbers ({numbers}), found {code[:40]!r}")
         if align not in (False, 0) or copy not in (True, 1):
             self._refuse("expected a plain dtype")
         return _DType(code)
 
     def _build_dtype(self, dtype, state):
         """State: version, order, subarray, names, fields, size, alignment, flags[, metadata]."""
-        if type(state) is not _Tuple or len(state) not in (8, 9):
+        if not isinstance(state, _Tuple) or len(state) not in (8, 9):
             self._refuse(f"expected a dtype's state of 8 or 9 values, found {_describe(state)}")
-        version, order, *nested, size, alignment, flags = state[:8]
+        version, order, *nested = state[:5]
         if any(value is not None for value in (*nested, *state[8:])):
             self._refuse("expected a dtype of numbers, found a structured one")
-        if not all(type(value) is int for value in (version, size, alignment, flags)):
-            self._refuse("expected whole numbers in a dtype's state")
-        is_text = dtype.code[0] in "US"
-        if version not in (3, 4) or not (is_text or (size, alignment, flags) == (-1, -1, 0)):
-            self._refuse(f"expected the state of a plain dtype, found {tuple(state)!r:.100}")
+        if dtype.code[0] == "U":
+            orders, numbers = ("<", ">"), (4 * int(dtype.code[1:]), 4, 8)
+        elif dtype.code[0] == "S":
+            orders, numbers = ("|",), (int(dtype.code[1:]), 1, 0)
+        else:
+            orders, numbers = ("|",) if dtype.order == "|" else ("<", ">"), (-1, -1, 0)
         order = self._text_of(order, "a byte order")
-        if order not in ("<", ">", "|") or not (is_text or (dtype.code, order) in _DTYPES):
+        if order not in orders:
             self._refuse(f"expected a byte order for {dtype.code!r}, found {order[:10]!r}")
-        dtype.order = order
+        found = (version, *state[5:8])
+        if any(type(value) is not int for value in found) or found not in (
+            (3, *numbers),
+            (4, *numbers),
+        ):
+            found = ", ".join(map(_describe, found))
+            self._refuse(f"expected the numbers of a plain dtype {dtype.code!r}, found {found}")
+        dtype.order, dtype.is_built = order, True
+
+    def _use(self, dtype):
+        """What numpy makes of a dtype. From here on it stays as it is, unlike in numpy."""
+        dtype.is_built = True
+        return _DTYPES[dtype.code, dtype.order]
 
     def _call_scalar(self, dtype, content):
         """A numpy scalar: only text is of use, as a clip's name."""
         if type(dtype) is not _DType or not isinstance(content, _Bytes):
             self._refuse(f"expected a number or text, found {_describe(dtype)}")
-        if dtype.code[0] != "U":
-            return 0.0
-        if content.stored > 4 * _MAX_TEXT:
-            return None
-        try:
-            text = bytes(self.source.payload(content)).decode(
-                f"utf-32-{'be' if dtype.order == '>' else 'le'}"
-            )
-        except UnicodeDecodeError:
-            self._fail("expected text", _REGENERATE)
-        return text.rstrip("\0")
+        dtype.is_built = True
+        kind, size = dtype.code[0], int(dtype.code[1:])
+        if not content.may_hold(4 * size if kind == "U" else size):
+            self._refuse(f"expected a scalar of dtype {dtype.code!r}, found {len(content)} bytes")
+        return (
+            _Text(content, "utf-32-be" if dtype.order == ">" else "utf-32-le")
+            if kind == "U"
+            else 0.0
+        )
 
     def _call_encode(self, text, encoding):
-        if self._text_of(encoding, "an encoding") != "latin1":
-            self._refuse(f"expected latin1, found {encoding[:40]!r}")
-        if type(text) is _LongText:
-            return _Bytes(text.start, text.stored, text.encoding)
+        encoding = self._text_of(encoding, "an encoding")
+        if encoding != "latin1":
+            self._refuse(f"expected latin1, found {encoding!r}")
+        if type(text) is _Text and not text.encoding.startswith("utf-32"):
+            return _Bytes(text.content.start, text.content.stored, text.encoding)
         try:
             return _Bytes(literal=self._text_of(text, "bytes").encode("latin-1"))
         except UnicodeEncodeError:
@@ -2040,24 +2113,35 @@ class _Scanner:
     def _call_bytes(self):
         return _Bytes(literal=b"")
 
+    def _call_dill_type(self, name):
+        name = self._text_of(name, "a type")
+        if name != "bytes":
+            self._refuse(f"expected the type bytes, found {name!r}")
+        return _Global("bytes")
+
     # Entries.
 
-    def _collect_finished(self):
-        """Collect entries that the outermost list holds before the next is begun.
+    def _is_entry_next(self):
+        """Whether a dict that begins here is an entry. Collects the entries before it.
 
         A pickle appends its items a thousand at a time; waiting for that would mean to walk
         through a thousand clips before the first can be read.
         """
-        if len(self._marks) != 1:
-            return
+        if not self._marks:
+            # Items that are appended one by one, or an outermost tuple of up to three.
+            few = self._stack if len(self._stack) < 4 else [None]
+            return all(item is _TOP or type(item) is _Dict for item in few)
         base = self._marks[0]
-        if base == 0 or (base == 1 and self._stack[0] is _TOP):
-            for place in range(max(base, self._collected), len(self._stack)):
-                if type(self._stack[place]) is not _Dict:
-                    return
-                self._collect(self._stack[place])
-                self._stack[place] = _COLLECTED
-            self._collected = len(self._stack)
+        if len(self._marks) > 1 or base > 1 or (base == 1 and self._stack[0] is not _TOP):
+            return False
+        places = range(max(base, self._collected), len(self._stack))
+        if not all(type(self._stack[place]) is _Dict for place in places):
+            return False
+        for place in places:
+            self._collect(self._stack[place])
+            self._stack[place] = _COLLECTED
+        self._collected = len(self._stack)
+        return True
 
     def _collect(self, entry):
         where = f"entry {self._n_clips}"
@@ -2093,20 +2177,14 @@ def _describe(value):
     """A value as an error message calls it; never its content, which may be of any size."""
     if isinstance(value, (str, int, float, type(None))):
         return f"{type(value).__name__} {str(value)[:40]!r}"
-    if type(value) is _Global:
-        return value.part
+    if isinstance(value, (_Ignored, _Global)):
+        return value.name if isinstance(value, _Ignored) else value.part
+    if isinstance(value, _Tuple):
+        return f"a tuple of {len(value)}"
     if type(value) is _Array:
         return "an array" if value.payload is not None else "an array that was never filled"
-    if type(value) is _Tuple:
-        return f"a tuple of {len(value)}"
-    names = {
-        _Bytes: "bytes",
-        _Python2String: "bytes",
-        _LongText: "text",
-        _Dict: "a dict",
-        _DType: "a dtype",
-    }
-    return names.get(type(value), "a list")
+    names = {_Text: "text", _Dict: "a dict", _DType: "a dtype"}
+    return names.get(type(value), "bytes")
 
 
 # --- Opcodes ------------------------------------------------------------------------------------
@@ -2120,6 +2198,7 @@ _CALLS = {
     "scalar": (_Scanner._call_scalar, (2,)),
     "encode": (_Scanner._call_encode, (2,)),
     "bytes": (_Scanner._call_bytes, (0,)),
+    "dill_type": (_Scanner._call_dill_type, (1,)),
 }
 
 # Every opcode of pickle protocols 0 to 5 (pickletools.code2op): name, operation, its argument.

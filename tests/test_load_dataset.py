@@ -125,6 +125,13 @@ def test_split_argument(load, data, train_ids):
     assert isinstance(streamed, datasets.IterableDataset)
 
 
+@pytest.mark.parametrize("split", ["val", "test", "train+val", "valid[:10%]"])
+def test_split_unknown_is_told_before_anything_is_prepared(load, data, tmp_path, split):
+    with pytest.raises(indomer.IndoMERError, match="Unknown split .*Choose train or validation"):
+        load("7_class", data, split=split)
+    assert not (tmp_path / "cache").exists()
+
+
 def test_default_format_gives_lists(load, dummy_dir):
     row = load("3_class", dummy_dir, split="validation")[0]
     assert isinstance(row["audio_feature"][0][0], float)
@@ -290,6 +297,15 @@ def test_cache_notices_a_changed_file(load, data, tmp_path, part):
     path.write_bytes(content)
     load("7_class", data)
     assert len(arrow_files(tmp_path)) == 2 * len(before)
+
+
+def test_cache_does_not_mind_what_it_is_not_made_of(load, data, tmp_path):
+    load("7_class", data, modalities=TEXT)
+    before = arrow_files(tmp_path)
+    (data / "7_class" / "train.json").chmod(0o600)
+    os.utime(data / "video_feature" / "train_video_features.pkl", (1, 1))
+    load("7_class", data, modalities=TEXT)
+    assert arrow_files(tmp_path) == before
 
 
 def test_cache_gives_new_content_after_a_change(load, data):
