@@ -43,10 +43,10 @@ import functools
 import hashlib
 import inspect
 import io
+import itertools
 import json
 import logging
 import math
-import mmap
 import os
 import re
 
@@ -165,12 +165,9 @@ _ANNOTATION_PLACES = ("Annotations.csv",)
 # of these that the split has rows for; numbers that many numbers of workers divide.
 _SHARD_COUNTS = (48, 24, 12, 6, 4, 2, 1)
 
-# Bytes of features per Arrow record batch. Large enough for small clips to share the cost of a
-# batch, small enough for the buffers to stay in the processor's cache.
-_BATCH_BYTES = 8 << 20
-
-# Clips whose padding is looked for in advance.
-_ITEMS_AHEAD = 32
+# Bytes of features per Arrow record batch: enough for short clips to share the cost of a batch, and
+# few enough for its memory, twice as much, to stay in the processor's cache.
+_BATCH_BYTES = 2 << 20
 
 # Rows per record batch where there are no features.
 _BATCH_ROWS = 1000
@@ -353,51 +350,50 @@ class IndoMER(datasets.GeneratorBasedBuilder):
 
     def _generate_examples(self, split, row_ranges):
         """Yield (sample_id, example) for the rows in `row_ranges`, a list of (start, stop)."""
-        for row, features in self._release().clips(split, row_ranges):
-            example = self._example(row, features)
-            for modality in features:
-                # A copy, so that what users hold is theirs to change and never a view of the file.
-                column = f"{modality}_feature"
-                example[column] = np.array(example[column], dtype=np.float32, order="C")
+        release = self._release()
+        for row, shapes in release.clips(split, row_ranges):
+            example = self._labels(row)
+            for modality, shape in shapes.items():
+                frames = np.empty(shape, np.float32)
+                length = release.read_frames(split, modality, row, frames)
+                if self.config.trim_padding:
+                    frames = frames[:length].copy()
+                example[f"{modality}_feature"] = frames
+                example[f"{modality}_length"] = length
             yield row["sample_id"], example
 
     def _generate_tables(self, split, row_ranges):
         """Yield (number, table) with the same rows as `_generate_examples`, for preparing."""
+        return _one_ahead(enumerate(self._tables(split, row_ranges)))
+
+    def _tables(self, split, row_ranges):
+        release = self._release()
         schema = self.info.features.arrow_schema
-        converters = {
-            field.name: _FramesToArrow(field.type)
-            if isinstance(field.type, pa.ExtensionType)
-            else functools.partial(pa.array, type=field.type)
-            for field in schema
-        }
+        types = {field.name: field.type for field in schema}
+        # One table is written while the next is made: they take turns with two sets of buffers.
+        turns = itertools.cycle([_Batch(types), _Batch(types)])
+        batch = next(turns)
+        for row, shapes in release.clips(split, row_ranges):
+            for column, value in self._labels(row).items():
+                batch.values[column].append(value)
+            for modality, shape in shapes.items():
+                frames = batch.frames[f"{modality}_feature"]
+                room = frames.room(shape[0])
+                length = release.read_frames(split, modality, row, room)
+                frames.keep(length if self.config.trim_padding else shape[0])
+                batch.values[f"{modality}_length"].append(length)
+            if batch.is_full():
+                yield batch.to_table(schema)
+                batch = next(turns)
+        if len(batch):
+            yield batch.to_table(schema)
 
-        def to_table(batch):
-            arrays = [to_arrow(batch[column]) for column, to_arrow in converters.items()]
-            return pa.Table.from_arrays(arrays, schema=schema)
-
-        batch, n_rows, n_bytes, n_tables = collections.defaultdict(list), 0, 0, 0
-        for row, features in self._release().clips_ahead(split, row_ranges):
-            for column, value in self._example(row, features).items():
-                batch[column].append(value)
-            n_rows += 1
-            n_bytes += sum(frames.size * 4 for frames, _ in features.values())
-            # `datasets` keeps tables of one row until it has many, hence two rows at least.
-            if n_bytes >= _BATCH_BYTES and n_rows > 1 or n_rows == _BATCH_ROWS:
-                yield n_tables, to_table(batch)
-                batch, n_rows, n_bytes = collections.defaultdict(list), 0, 0
-                n_tables += 1
-        if n_rows:
-            yield n_tables, to_table(batch)
-
-    def _example(self, row, features):
-        """All columns of one clip; features still as views of the file."""
-        example = dict(row)
+    def _labels(self, row):
+        """All columns of one clip but those of features."""
+        row = dict(row)
         if "text" not in self.config.modalities:
-            del example["text"]
-        for modality, (frames, length) in features.items():
-            example[f"{modality}_feature"] = frames
-            example[f"{modality}_length"] = length
-        return example
+            del row["text"]
+        return row
 
     def _release(self):
         """The open release: in another process than that of `_split_generators`, a new one."""
@@ -528,16 +524,14 @@ def _row_ranges(n_rows):
     return list(zip(bounds, bounds[1:]))
 
 
-def _map_ahead(function, items):
-    """`map`, with a thread that is at work on the next few items."""
+def _one_ahead(items):
+    """The same items, with a thread that is at work on the next one."""
+    items = iter(items)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        waiting = collections.deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > _ITEMS_AHEAD:
-                yield waiting.popleft().result()
-        for future in waiting:
-            yield future.result()
+        waiting = pool.submit(next, items, None)
+        while (item := waiting.result()) is not None:
+            waiting = pool.submit(next, items, None)
+            yield item
 
 
 @functools.cache
@@ -550,31 +544,77 @@ def _code_hash():
         return __version__
 
 
-class _FramesToArrow:
-    """Turns lists of (T_i, D) arrays into Arrow arrays of `Array2D` values, in a buffer of its own.
+class _Batch:
+    """Rows that become an Arrow table; afterwards it is empty, and its memory is used again."""
 
-    The buffer is used again for the next list, so an Arrow array is good until then. New memory
-    for each batch would cost as much time as the copy, and twice the memory.
+    def __init__(self, types):
+        self._types = types
+        self.frames = {
+            column: _Frames(arrow_type)
+            for column, arrow_type in types.items()
+            if isinstance(arrow_type, pa.ExtensionType)
+        }
+        self.values = {column: [] for column in types if column not in self.frames}
+
+    def __len__(self):
+        return len(self.values["sample_id"])
+
+    def is_full(self):
+        n_bytes = sum(frames.n_bytes for frames in self.frames.values())
+        # `datasets` keeps tables of one row until it has many, hence two rows at least.
+        return n_bytes >= _BATCH_BYTES and len(self) > 1 or len(self) == _BATCH_ROWS
+
+    def to_table(self, schema):
+        arrays = [
+            self.frames[column].to_arrow()
+            if column in self.frames
+            else pa.array(self.values[column], arrow_type)
+            for column, arrow_type in self._types.items()
+        ]
+        for values in self.values.values():
+            values.clear()
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class _Frames:
+    """The frames of some clips, one after the other in memory, as `Array2D` values.
+
+    New memory for each batch would cost as much time as filling it. An Arrow array looks at this
+    memory and is good until it is filled again.
     """
 
     def __init__(self, array_type):
         self._type = array_type
         self._dim = array_type.shape[1]
         self._values = np.empty((0, self._dim), np.float32)
+        self._offsets = [0]
 
-    def __call__(self, clips):
-        clip_offsets = np.cumsum([0, *map(len, clips)], dtype=np.int32)
-        n_frames = int(clip_offsets[-1])
-        if n_frames > len(self._values):
-            self._values = np.empty((n_frames * 5 // 4, self._dim), np.float32)
-        for frames, start in zip(clips, clip_offsets):
-            # The one cast and the one copy, from the mapped file.
-            self._values[start : start + len(frames)] = frames
+    @property
+    def n_bytes(self):
+        return self._offsets[-1] * self._dim * self._values.itemsize
+
+    def room(self, n_frames):
+        """Memory for the next clip, of shape (n_frames, D)."""
+        start = self._offsets[-1]
+        if start + n_frames > len(self._values):
+            grown = np.empty(((start + n_frames) * 5 // 4, self._dim), np.float32)
+            grown[:start] = self._values[:start]
+            self._values = grown
+        return self._values[start : start + n_frames]
+
+    def keep(self, n_frames):
+        """Make a clip of the first frames of the last `room`."""
+        self._offsets.append(self._offsets[-1] + n_frames)
+
+    def to_arrow(self):
+        """All clips; then this is empty."""
+        n_frames = self._offsets[-1]
         values = pa.py_buffer(self._values[:n_frames])
-        frame_offsets = np.arange(n_frames + 1, dtype=np.int32) * np.int32(self._dim)
         storage = pa.FloatArray.from_buffers(pa.float32(), n_frames * self._dim, [None, values])
-        for offsets in (frame_offsets, clip_offsets):
-            storage = pa.ListArray.from_arrays(pa.array(offsets), storage)
+        frame_offsets = np.arange(n_frames + 1, dtype=np.int32) * np.int32(self._dim)
+        for offsets in (frame_offsets, self._offsets):
+            storage = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), storage)
+        self._offsets = [0]
         return pa.ExtensionArray.from_storage(self._type, storage)
 
 
@@ -756,45 +796,32 @@ class _OpenRelease:
         return rows
 
     def clips(self, split, row_ranges):
-        """Yield (row, {modality: (frames, length)}) for the rows in `row_ranges`.
-
-        `frames` is a read-only view of shape (T, D) in the stored dtype, trimmed if so configured;
-        `length` counts the frames before the padding.
-        """
+        """Yield (row, {modality: shape (T, D)}) for the rows in `row_ranges`."""
         rows = self.rows_by_split[split]
-        wanted = (row for start, stop in row_ranges for row in rows[start:stop])
-        return self._join(split, wanted, map)
-
-    def clips_ahead(self, split, row_ranges):
-        """The same, while a thread looks for the padding of the clips that come next."""
-        rows = self.rows_by_split[split]
-        wanted = (row for start, stop in row_ranges for row in rows[start:stop])
-        return self._join(split, wanted, _map_ahead)
-
-    def _join(self, split, rows, map_in_order):
         files = self.feature_files(split)
+        for start, stop in row_ranges:
+            for row in rows[start:stop]:
+                shapes = {
+                    modality: self._shape(modality, file, row[f"{modality}_name"], split)
+                    for modality, file in files.items()
+                }
+                if None not in shapes.values():
+                    yield row, shapes
 
-        def join(row):
-            return row, {
-                modality: self._frames(modality, file, row[f"{modality}_name"], split)
-                for modality, file in files.items()
-            }
+    def _shape(self, modality, file, name, split):
+        if name in file:
+            self._check_width(modality, file, name)
+            return file.shape(name)
+        if self._config.on_missing == "error":
+            self.check_join(split)
+        is_skipped = self._config.on_missing == "skip"
+        return None if is_skipped else (0, self._config.feature_dims[modality])
 
-        for row, features in map_in_order(join, rows):
-            if None not in features.values():
-                yield row, features
-
-    def _frames(self, modality, file, name, split):
-        if name not in file:
-            if self._config.on_missing == "error":
-                self.check_join(split)
-            if self._config.on_missing == "skip":
-                return None
-            return np.empty((0, self._config.feature_dims[modality]), np.float32), 0
-        self._check_width(modality, file, name)
-        frames = file.view(name)
-        length = true_length(frames)
-        return (frames[:length] if self._config.trim_padding else frames), length
+    def read_frames(self, split, modality, row, frames):
+        """Read a clip into `frames`; return how many there are before the padding."""
+        if not len(frames):
+            return 0
+        return self.feature_files(split)[modality].read_into(row[f"{modality}_name"], frames)
 
     def _check_width(self, modality, file, name):
         shape, dim = file.shape(name), self._config.feature_dims[modality]
@@ -1108,23 +1135,34 @@ class FeatureFile:
 
     def __getitem__(self, name):
         """Read one clip: a new array of shape (T, D), in the stored dtype."""
-        return np.array(self.view(name))
-
-    def view(self, name):
-        """One clip as a read-only array of shape (T, D), in the stored dtype; no copy if possible.
-
-        The array is a window on the file: of use as long as the file stays as it is.
-        """
         clip = self._clip(name)
-        payload = self._source.payload(clip.payload)
+        if clip.payload.is_plain:
+            frames = np.empty(clip.shape, clip.dtype, order="F" if clip.fortran else "C")
+            self._source.read_into(clip.payload.start, frames.T if clip.fortran else frames)
+            return frames
+        content = self._source.read_encoded(clip.payload)
         expected = math.prod(clip.shape) * clip.dtype.itemsize
-        if len(payload) != expected:
+        if len(content) != expected:
             raise IndoMERError(
                 f"{self.name}, clip {clip.name!r}: expected {expected} bytes for shape "
-                f"{clip.shape} of {clip.dtype}, found {len(payload)}. {_REGENERATE}"
+                f"{clip.shape} of {clip.dtype}, found {len(content)}. {_REGENERATE}"
             )
-        order = "F" if clip.fortran else "C"
-        return np.frombuffer(payload, clip.dtype).reshape(clip.shape, order=order)
+        frames = np.frombuffer(content, clip.dtype)
+        return frames.reshape(clip.shape, order="F" if clip.fortran else "C").copy(order="K")
+
+    def read_into(self, name, frames):
+        """Read one clip into a C-contiguous float32 array of its shape, (T, D).
+
+        Returns:
+            int: How many frames there are before the trailing all-zero ones; see `true_length`.
+        """
+        clip = self._clip(name)
+        if clip.payload.is_plain and clip.dtype == np.float32 and not clip.fortran:
+            self._source.read_into(clip.payload.start, frames)
+            return true_length(frames)
+        stored = self[name]
+        frames[:] = stored
+        return true_length(stored)
 
     def shape(self, name):
         """(T, D) of one clip, without reading it."""
@@ -1246,7 +1284,7 @@ def _open_source(path, fs):
     if fs is None:
         fs, path = url_to_fs(os.fspath(path))
     if isinstance(fs, LocalFileSystem):
-        return _MappedSource(open(path, "rb"), path, owned=True)
+        return _LocalSource(path)
     # Small blocks: an index looks at a few hundred bytes between one payload and the next.
     return _FileSource(fs.open(path, "rb", block_size=1 << 16), path, owned=True)
 
@@ -1261,14 +1299,35 @@ class _FileSource:
 
     def read(self, start, stop):
         """Bytes from `start` to `stop`, or to the end of the file."""
-        self._file.seek(start)
-        left = min(stop, self.size) - start
-        pieces = []
-        # Raw files may give less than what was asked for.
-        while left > 0 and (piece := self._file.read(left)):
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
+        content = bytearray(max(0, min(stop, self.size) - start))
+        return bytes(content[: self._fill(start, memoryview(content))])
+
+    def read_into(self, start, array):
+        """Fill a C-contiguous array with the bytes from `start` on."""
+        self._check_unchanged()
+        wanted = memoryview(array.reshape(-1).view(np.uint8))
+        n_read = self._fill(start, wanted)
+        if n_read != len(wanted):
+            raise IndoMERError(
+                f"{self.name}: the file changed while it was read: expected {len(wanted)} bytes at "
+                f"byte {start}, got {n_read}. {_CHANGED}"
+            )
+
+    def read_encoded(self, span):
+        """The content of a `_Bytes`, whatever its form."""
+        if span.literal is not None:
+            return span.literal
+        self._check_unchanged()
+        content = self.read(span.start, span.start + span.stored)
+        if span.encoding is None:
+            return content
+        try:
+            return _decode_python_text(content, span.encoding).encode("latin-1")
+        except ValueError as error:
+            raise IndoMERError(
+                f"{self.name}, byte {span.start}: {span.stored} bytes of text are no array data "
+                f"({error}). {_REGENERATE}"
+            ) from error
 
     def find_newline(self, start):
         """Place of the next line end, or None."""
@@ -1279,28 +1338,22 @@ class _FileSource:
             start += len(block)
         return None
 
-    def payload(self, span):
-        """The content of a `_Bytes`, as something that has a buffer."""
-        if span.literal is not None:
-            return span.literal
-        content = self._view(span.start, span.start + span.stored)
-        if len(content) != span.stored:
-            raise IndoMERError(
-                f"{self.name}: expected {span.stored} bytes at byte {span.start}, got "
-                f"{len(content)}. {_CHANGED}"
-            )
-        if span.encoding is None:
-            return content
-        try:
-            return _decode_python_text(bytes(content), span.encoding).encode("latin-1")
-        except ValueError as error:
-            raise IndoMERError(
-                f"{self.name}, byte {span.start}: {span.stored} bytes of text are no array data "
-                f"({error}). {_REGENERATE}"
-            ) from error
+    def _fill(self, start, wanted):
+        """Read into a memoryview; return how many bytes there were."""
+        n_read = 0
+        # Raw files and sockets may give less than what was asked for.
+        while n_read < len(wanted) and (got := self._read_some(start + n_read, wanted[n_read:])):
+            n_read += got
+        return n_read
 
-    def _view(self, start, stop):
-        return self.read(start, stop)
+    def _read_some(self, start, wanted):
+        self._file.seek(start)
+        content = self._file.read(len(wanted))
+        wanted[: len(content)] = content
+        return len(content)
+
+    def _check_unchanged(self):
+        """Raise where it can be told that the file is not the one that was indexed."""
 
     def sparse_reading(self):
         """Context in which few bytes are read in many places."""
@@ -1312,27 +1365,23 @@ class _FileSource:
             self._file.close()
 
 
-class _MappedSource(_FileSource):
-    """Bytes of a local file, mapped into memory: reading them copies nothing."""
+class _LocalSource(_FileSource):
+    """Bytes of a local file, read straight to where they are wanted."""
 
-    def __init__(self, file, name, owned):
-        super().__init__(file, name, owned)
-        self._stat = os.fstat(file.fileno())
-        # An empty file cannot be mapped, and has nothing to read.
-        self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
+    def __init__(self, path):
+        super().__init__(io.FileIO(path), path, owned=True)
+        self._stat = os.fstat(self._file.fileno())
 
-    def read(self, start, stop):
-        if hasattr(os, "pread"):
-            # A few hundred bytes are read faster than a page is mapped.
-            return os.pread(self._file.fileno(), stop - start, start)
-        return self._map[start:stop]
+    def _read_some(self, start, wanted):
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [wanted], start)
+        self._file.seek(start)
+        return self._file.readinto(wanted)
 
-    def _view(self, start, stop):
-        # Touching a page that a truncated file no longer has would end the process.
+    def _check_unchanged(self):
         now = os.fstat(self._file.fileno())
         if (now.st_size, now.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns):
             raise IndoMERError(f"{self.name}: the file changed while it was read. {_CHANGED}")
-        return memoryview(self._map)[start:stop]
 
     @contextlib.contextmanager
     def sparse_reading(self):
@@ -1346,11 +1395,6 @@ class _MappedSource(_FileSource):
     def _advise(self, advice):
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._file.fileno(), 0, 0, getattr(os, advice))
-
-    def close(self):
-        # Arrays may still look at the map: it goes when the last of them does.
-        self._map = b""
-        super().close()
 
 
 def _decode_python_text(content, encoding):
@@ -1480,6 +1524,11 @@ class _Bytes:
         if self.encoding is not None:
             return n_bytes <= self.stored
         return n_bytes == len(self)
+
+    @property
+    def is_plain(self):
+        """Whether the bytes lie in the file as they are."""
+        return self.literal is None and self.encoding is None
 
     def __len__(self):
         return self.stored if self.literal is None else len(self.literal)
@@ -1749,9 +1798,11 @@ class _Scanner:
         if len(content) > limit:
             self._fail(f"expected at most {limit} bytes (_MAX_TEXT) as {what}", _REGENERATE)
         try:
-            return bytes(self.source.payload(content)).decode(encoding).rstrip("\0")
+            text = self.source.read_encoded(content).decode(encoding)
         except UnicodeDecodeError:
             self._fail(f"expected text as {what}", _REGENERATE)
+        # numpy fills its texts up with zeros.
+        return text.rstrip("\0") if encoding.startswith("utf-32") else text
 
     # Operations: control. Those with an argument get it from the table at the end of the file.
 
