@@ -1542,10 +1542,19 @@ class _Python2String(_Bytes):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Text:
-    """Text that is not decoded yet, because it is long or a numpy scalar, or for ever."""
+    """Text that is too long to be decoded, unless it stands for bytes."""
 
     content: _Bytes
     encoding: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _NumpyText:
+    """A numpy scalar of text, not decoded yet."""
+
+    content: _Bytes
+    encoding: str
+    n_bytes: int
 
 
 # Tuples whose items are looked at know by their class how deep they are nested: the arguments of
@@ -1788,21 +1797,31 @@ class _Scanner:
         """A value that has to be text, and short."""
         if type(value) is str:
             return value
-        encoding, content = "utf-8", value
+        if type(value) is _Python2String:
+            return self._decode_short(value, "utf-8", what)
         if type(value) is _Text:
-            encoding, content = value.encoding, value.content
-        elif type(value) is not _Python2String:
-            self._refuse(f"expected text as {what}, found {_describe(value)}")
+            self._fail(f"expected at most {_MAX_TEXT} bytes (_MAX_TEXT) as {what}", _REGENERATE)
+        self._refuse(f"expected text as {what}, found {_describe(value)}")
+
+    def _name_of(self, value, what):
+        """A clip's name: text, or a numpy scalar of text."""
+        if type(value) is not _NumpyText:
+            return self._text_of(value, what)
+        # numpy fills its texts up with zeros.
+        return self._decode_short(value.content, value.encoding, what, value.n_bytes).rstrip("\0")
+
+    def _decode_short(self, content, encoding, what, n_bytes=None):
         # UTF-32 takes four bytes where file names take one, and eight when written as text.
-        limit = 8 * _MAX_TEXT if encoding.startswith("utf-32") else _MAX_TEXT
+        limit = _MAX_TEXT if n_bytes is None else 8 * _MAX_TEXT
         if len(content) > limit:
             self._fail(f"expected at most {limit} bytes (_MAX_TEXT) as {what}", _REGENERATE)
+        decoded = self.source.read_encoded(content)
+        if n_bytes not in (None, len(decoded)):
+            self._fail(f"expected {n_bytes} bytes as {what}, found {len(decoded)}", _REGENERATE)
         try:
-            text = self.source.read_encoded(content).decode(encoding)
+            return decoded.decode(encoding)
         except UnicodeDecodeError:
             self._fail(f"expected text as {what}", _REGENERATE)
-        # numpy fills its texts up with zeros.
-        return text.rstrip("\0") if encoding.startswith("utf-32") else text
 
     # Operations: control. Those with an argument get it from the table at the end of the file.
 
@@ -2141,20 +2160,18 @@ class _Scanner:
         if type(dtype) is not _DType or not isinstance(content, _Bytes):
             self._refuse(f"expected a number or text, found {_describe(dtype)}")
         dtype.is_built = True
-        kind, size = dtype.code[0], int(dtype.code[1:])
-        if not content.may_hold(4 * size if kind == "U" else size):
+        size = int(dtype.code[1:]) * (4 if dtype.code[0] == "U" else 1)
+        if not content.may_hold(size):
             self._refuse(f"expected a scalar of dtype {dtype.code!r}, found {len(content)} bytes")
-        return (
-            _Text(content, "utf-32-be" if dtype.order == ">" else "utf-32-le")
-            if kind == "U"
-            else 0.0
-        )
+        if dtype.code[0] != "U":
+            return 0.0
+        return _NumpyText(content, "utf-32-be" if dtype.order == ">" else "utf-32-le", size)
 
     def _call_encode(self, text, encoding):
         encoding = self._text_of(encoding, "an encoding")
         if encoding != "latin1":
             self._refuse(f"expected latin1, found {encoding!r}")
-        if type(text) is _Text and not text.encoding.startswith("utf-32"):
+        if type(text) is _Text:
             return _Bytes(text.content.start, text.content.stored, text.encoding)
         try:
             return _Bytes(literal=self._text_of(text, "bytes").encode("latin-1"))
@@ -2185,12 +2202,12 @@ class _Scanner:
         base = self._marks[0]
         if len(self._marks) > 1 or base > 1 or (base == 1 and self._stack[0] is not _TOP):
             return False
-        places = range(max(base, self._collected), len(self._stack))
-        if not all(type(self._stack[place]) is _Dict for place in places):
+        left = len(self._stack) - max(base, self._collected)
+        if left > 1 or (left == 1 and type(self._stack[-1]) is not _Dict):
             return False
-        for place in places:
-            self._collect(self._stack[place])
-            self._stack[place] = _COLLECTED
+        if left == 1:
+            self._collect(self._stack[-1])
+            self._stack[-1] = _COLLECTED
         self._collected = len(self._stack)
         return True
 
@@ -2207,7 +2224,7 @@ class _Scanner:
             keys = ", ".join(map(repr, entry.keys)) or "none"
             self._fail(f"{where}: expected {_FORM}, found the keys {keys}", _REGENERATE)
         name = entry.kept[_FEATURE_KEYS[features[0]]]
-        name = self._text_of(name, f"the name of {where}")
+        name = self._name_of(name, f"the name of {where}")
         array = entry.kept[features[0]]
         if type(array) is not _Array or array.payload is None:
             self._fail(
@@ -2234,7 +2251,7 @@ def _describe(value):
         return f"a tuple of {len(value)}"
     if type(value) is _Array:
         return "an array" if value.payload is not None else "an array that was never filled"
-    names = {_Text: "text", _Dict: "a dict", _DType: "a dtype"}
+    names = {_Text: "text", _NumpyText: "numpy text", _Dict: "a dict", _DType: "a dtype"}
     return names.get(type(value), "bytes")
 
 
