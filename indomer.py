@@ -1212,8 +1212,7 @@ class FeatureFile:
 
     def _index_until(self, key):
         if self._scanner is None:
-            self._scanner = _Scanner(self._source)
-            self._scan = iter(self._scanner)
+            self._begin_scan()
         try:
             with self._source.sparse_reading():
                 for clip in self._scan:
@@ -1225,11 +1224,19 @@ class FeatureFile:
                     self._clips[found] = clip
                     if found == key:
                         return
+            self._complete = True
+        except _SkimmedError:
+            self._begin_scan(may_skim=False)
+            self._index_until(key)
         except BaseException:
             # Half an index must not be taken for a whole one: the next call starts anew.
             self._scanner, self._clips = None, {}
             raise
-        self._complete = True
+
+    def _begin_scan(self, may_skim=True):
+        self._clips = {}
+        self._scanner = _Scanner(self._source, may_skim)
+        self._scan = iter(self._scanner)
 
 
 def true_length(frames):
@@ -1625,6 +1632,53 @@ _LIST, _OTHER_DICT, _OTHER_TUPLE = map(_Ignored, ("a list", "a dict", "a nested 
 _TOP, _COLLECTED = map(_Ignored, ("the outermost list", "a clip"))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Form:
+    """What entries have in common: all bytes but those of name, payload and length of a frame."""
+
+    before: bytes
+    between: bytes
+    after: bytes
+    frame: "int | None"
+    n_bytes: int
+    shape: tuple
+    dtype: np.dtype
+    n_kept: int
+
+    def without_frame(self):
+        """The same with zeros as the length of the frame that begins after the payload."""
+        if self.frame is None:
+            return self
+        after = self.after[: self.frame] + bytes(8) + self.after[self.frame + 8 :]
+        return dataclasses.replace(self, after=after)
+
+    def match(self, window):
+        """(name, bytes up to the payload) if an entry of this form begins here, else None."""
+        name_start = len(self.before) + 2
+        if window[: name_start - 1] != self.before + b"\x8c" or len(window) < name_start:
+            return None
+        name_stop = name_start + window[name_start - 1]
+        head_bytes = name_stop + len(self.between)
+        if window[name_stop:head_bytes] != self.between:
+            return None
+        try:
+            return window[name_start:name_stop].decode("utf-8", "surrogatepass"), head_bytes
+        except UnicodeDecodeError:
+            return None
+
+    def is_end(self, after, n_left):
+        """Whether this is what follows the payload, and the frame in it ends before the file."""
+        if self.frame is None:
+            return after[: len(self.after)] == self.after
+        length = int.from_bytes(after[self.frame : self.frame + 8], "little")
+        after = after[: self.frame] + bytes(8) + after[self.frame + 8 : len(self.after)]
+        return after == self.after and self.frame + 8 + length <= n_left
+
+
+class _SkimmedError(Exception):
+    """A file refers to an object of an entry that was skimmed: it has to be walked through."""
+
+
 class _Scanner:
     """Walks through the opcodes of a feature pickle and yields a `_Clip` for each entry.
 
@@ -1632,7 +1686,7 @@ class _Scanner:
     an unpickler would have built there.
     """
 
-    def __init__(self, source):
+    def __init__(self, source, may_skim=True):
         self.source = source
         self.protocol = 0
         self.numpy_modules = set()
@@ -1645,6 +1699,10 @@ class _Scanner:
         self._n_clips, self._found = 0, []
         # How far up the stack the entries of the outermost list are collected.
         self._collected = 0
+        # How many objects an unpickler would keep by now; those of skimmed entries are not made.
+        self._n_kept = 0
+        self._may_skim, self._form, self._is_form_next = may_skim, None, False
+        self._last, self._begun, self._frames = None, None, []
 
     def __iter__(self):
         self._check_signature()
@@ -1663,6 +1721,8 @@ class _Scanner:
             if self._found:
                 yield from self._found
                 self._found = []
+            if self._is_form_next:
+                yield from self._skim()
         if self._position != self.source.size:
             n_bytes = self.source.size - self._position
             self._fail(f"expected the end of the file, found {n_bytes} more bytes", _REGENERATE)
@@ -1842,6 +1902,7 @@ class _Scanner:
             self._fail(f"expected a protocol up to 5, found {self.protocol}", _REGENERATE)
 
     def frame(self):
+        self._frames.append(self._position)
         self._check_left(self._take_uint(8))
 
     def stop(self):
@@ -1860,12 +1921,14 @@ class _Scanner:
         self._pop()
 
     def memoize(self):
-        self._remember(len(self._memo))
+        self._remember(self._n_kept)
 
     def put_line(self):
+        self._may_skim = False
         self._remember(self._number(self._take_line()))
 
     def put(self, n_bytes):
+        self._may_skim = False
         self._remember(self._take_uint(n_bytes))
 
     def _remember(self, key):
@@ -1877,6 +1940,7 @@ class _Scanner:
             )
         if value is _COLLECTED:
             self._refuse("refused to keep a clip that was read")
+        self._n_kept += key not in self._memo
         self._memo[key] = value
 
     def get_line(self):
@@ -1887,6 +1951,8 @@ class _Scanner:
 
     def _recall(self, key):
         if key not in self._memo:
+            if 0 <= key < self._n_kept and self._n_kept > len(self._memo):
+                raise _SkimmedError
             self._fail(f"object {key} was never kept for later", _REGENERATE)
         self.push(self._memo[key])
 
@@ -1964,7 +2030,11 @@ class _Scanner:
         self.push(_LIST if self._stack or self._marks else _TOP)
 
     def empty_dict(self):
-        self.push(_Dict() if self._is_entry_next() else _OTHER_DICT)
+        if self._is_entry_next():
+            self._learn_form()
+            self.push(_Dict())
+        else:
+            self.push(_OTHER_DICT)
 
     def list(self):
         items = self._pop_to_mark()
@@ -2234,8 +2304,8 @@ class _Scanner:
         if len(features) != 1 or _FEATURE_KEYS[features[0]] not in entry.kept:
             keys = ", ".join(map(repr, entry.keys)) or "none"
             self._fail(f"{where}: expected {_FORM}, found the keys {keys}", _REGENERATE)
-        name = entry.kept[_FEATURE_KEYS[features[0]]]
-        name = self._name_of(name, f"the name of {where}")
+        stored_name = entry.kept[_FEATURE_KEYS[features[0]]]
+        name = self._name_of(stored_name, f"the name of {where}")
         array = entry.kept[features[0]]
         if type(array) is not _Array or array.payload is None:
             self._fail(
@@ -2249,7 +2319,71 @@ class _Scanner:
         entry.is_collected, entry.kept = True, {}
         self._n_clips += 1
         self._opcodes_left = _MAX_OPCODES_PER_CLIP
-        self._found.append(_Clip(name, array.shape, array.dtype, array.fortran, array.payload))
+        clip = _Clip(name, array.shape, array.dtype, array.fortran, array.payload)
+        self._found.append(clip)
+        # Other names than plain text are looked at one by one.
+        self._last = clip if type(stored_name) is str else None
+
+    # Skimming. Picklers write all clips but the first in the same way. Once two of them in a row
+    # were walked through and had the same bytes, but for name and payload, it is enough to compare
+    # the bytes of the next: equal bytes do equal things. This makes an index ten times as fast.
+
+    def _learn_form(self):
+        """Note the form of the entry that ends here; two alike are that of those to come."""
+        begun, self._begun = self._begun, (self._opcode_start, self._n_kept)
+        frames, self._frames = self._frames, []
+        form = None
+        if self._may_skim and begun is not None and self._last is not None:
+            form = self._form_of(self._last, frames, *begun)
+        self._is_form_next = form is not None and form == self._form
+        self._form = form
+
+    def _form_of(self, clip, frames, start, n_kept):
+        payload = clip.payload
+        stop = payload.start + payload.stored
+        n_opcode_bytes = payload.start - start + self._opcode_start - stop
+        if not payload.is_plain or not start < payload.start <= stop <= self._opcode_start:
+            return None
+        if n_opcode_bytes > _WINDOW_BYTES or len(frames) > 1 or min(frames, default=stop) < stop:
+            return None
+        head = self.source.read(start, payload.start)
+        text = clip.name.encode("utf-8", "surrogatepass")
+        name = b"\x8c" + len(text).to_bytes(2, "little")[:1] + text
+        if head.count(name) != 1:
+            return None
+        before, between = head.split(name)
+        after = self.source.read(stop, self._opcode_start + 1)
+        frame = frames[0] - stop if frames else None
+        kept = self._n_kept - n_kept
+        form = _Form(before, between, after, frame, payload.stored, clip.shape, clip.dtype, kept)
+        return form.without_frame()
+
+    def _skim(self):
+        """Yield the clips of entries as long as they have the form."""
+        form, start = self._form, self._opcode_start
+        n_skimmed = 0
+        window = self.source.read(start, start + _WINDOW_BYTES)
+        while self._n_clips < _MAX_CLIPS and (found := form.match(window)):
+            name, head_bytes = found
+            payload = _Bytes(start + head_bytes, form.n_bytes)
+            stop = payload.start + payload.stored
+            after = self.source.read(stop, stop + len(form.after) + _WINDOW_BYTES)
+            if not form.is_end(after, self.source.size - stop):
+                break
+            self._n_clips += 1
+            n_skimmed += 1
+            yield dataclasses.replace(self._last, name=name, payload=payload)
+            # The last byte of an end is the first of the next entry.
+            start = stop + len(form.after) - 1
+            window = after[len(form.after) - 1 :]
+        # Go on as if the entry that begins here, without the form, had just been begun.
+        self._stack[-1:] = [*[_COLLECTED] * n_skimmed, _Dict()]
+        self._collected += n_skimmed
+        self._n_kept += n_skimmed * form.n_kept
+        self._begun, self._frames = (start, self._n_kept), []
+        self._window, self._window_start, self._offset = window, start, 1
+        self._opcodes_left = _MAX_OPCODES_PER_CLIP
+        self._is_form_next = False
 
 
 def _describe(value):
