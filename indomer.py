@@ -2486,4 +2486,4 @@ _OPCODES |= {
     b"\x97"[0]: ("NEXT_BUFFER", _Scanner.refuse_buffer),
     b"\x98"[0]: ("READONLY_BUFFER", _Scanner.refuse_buffer),
 }
-_STEPS = [_OPCODES[code][1:2] + (_OPCODES[code][2:],) for code in range(256)]
+_STEPS = {code: (operation, argument) for code, (_, operation, *argument) in _OPCODES.items()}
