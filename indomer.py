@@ -1924,12 +1924,18 @@ class _Scanner:
         self._remember(self._n_kept)
 
     def put_line(self):
-        self._may_skim = False
+        self._forbid_skimming()
         self._remember(self._number(self._take_line()))
 
     def put(self, n_bytes):
-        self._may_skim = False
+        self._forbid_skimming()
         self._remember(self._take_uint(n_bytes))
+
+    def _forbid_skimming(self):
+        """Objects are kept in places of the file's choice: no entry is like another."""
+        if self._n_kept > len(self._memo):
+            raise _SkimmedError
+        self._may_skim = False
 
     def _remember(self, key):
         value = self._peek()
