@@ -1048,7 +1048,8 @@ def _differing(own, annotated):
     return {row for row, (one, other) in pairs if one != other and one and other}
 
 
-_CLIP_NAME = re.compile(r"^\D*(\d+)_(.+)_(\d+)$")
+# Numbers of up to nine digits, which fit into int32.
+_CLIP_NAME = re.compile(r"^\D*([0-9]{1,9})_(.+)_([0-9]{1,9})$")
 _TOPIC_OF = {topic.casefold().rstrip("s"): topic for topic in _TOPICS}
 
 
@@ -1302,7 +1303,12 @@ class _FileSource:
     def __init__(self, file, name, owned):
         self._file, self._owned = file, owned
         self.name = os.path.basename(str(name))
-        self.size = file.seek(0, os.SEEK_END)
+        try:
+            self.size = file.seek(0, os.SEEK_END)
+        except (OSError, ValueError) as error:
+            raise IndoMERError(
+                f"{self.name}: expected a seekable file ({error}). Copy or unpack it first."
+            ) from error
 
     def read(self, start, stop):
         """Bytes from `start` to `stop`, or to the end of the file."""

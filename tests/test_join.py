@@ -93,6 +93,7 @@ def test_join_takes_names_with_folder_or_without_extension(load_rows, data, clip
         ("clip_7_Street_Food_2", (7, "Street_Food", 2)),
         ("clip_2024_Politics_001", (2024, "Politics", 1)),
         ("holiday", (None, None, None)),
+        ("clip_99999999999_Book_1", (None, None, None)),
     ],
 )
 def test_clip_name_gives_video_topic_and_segment(load, data, clips, name, expected):

@@ -125,6 +125,15 @@ def test_large_payloads_with_frames_between_read(protocol):
     assert_reads_as_pickled(make_entries(9, 5000), protocol)
 
 
+def test_file_object_that_cannot_seek_is_refused():
+    class Pipe(io.BytesIO):
+        def seek(self, *_):
+            raise io.UnsupportedOperation("seek")
+
+    with pytest.raises(indomer.IndoMERError, match="Pipe: expected a seekable file"):
+        indomer.FeatureFile(Pipe(pickle.dumps(make_entries(2), 4)))
+
+
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_skimmed_clip_twice_is_refused(protocol):
     entries = make_entries(20)
