@@ -2428,7 +2428,7 @@ _CALLS = {
 }
 
 # Every opcode of pickle protocols 0 to 5 (pickletools.code2op): name, operation, its argument.
-_OPCODES = dict.fromkeys(range(256), ("unknown opcode", _Scanner.refuse))
+_OPCODES: "dict[int, tuple]" = dict.fromkeys(range(256), ("unknown opcode", _Scanner.refuse))
 _OPCODES |= {
     b"\x80"[0]: ("PROTO", _Scanner.proto),
     b"\x95"[0]: ("FRAME", _Scanner.frame),
@@ -2499,4 +2499,6 @@ _OPCODES |= {
     b"\x97"[0]: ("NEXT_BUFFER", _Scanner.refuse_buffer),
     b"\x98"[0]: ("READONLY_BUFFER", _Scanner.refuse_buffer),
 }
-_STEPS = {code: (operation, argument) for code, (_, operation, *argument) in _OPCODES.items()}
+_STEPS: "dict[int, tuple]" = {
+    code: (operation, argument) for code, (_, operation, *argument) in _OPCODES.items()
+}
