@@ -24,11 +24,13 @@ Feature pickles are read, never run. A pickle is a program for a small stack mac
 walks through the opcodes that a list of dicts of numpy arrays consists of and notes where each
 array lies in the file. It calls nothing, imports nothing and allocates nothing that the file asks
 for, so there is nothing to escape from. Entries that repeat the bytes of one that was walked
-through, but for name and payload, are skimmed. Accepted: pickle protocols 0 to 5 as written by CPython
-(C, Python, optimised or unmemoised), cloudpickle and dill, with numpy 1 or 2; real-valued arrays of
-2 dimensions; further keys with plain values, which are ignored. Refused, with file, byte offset and
-opcode: every other global, persistent ids, extension codes, object or structured dtypes, lengths
-that do not add up, duplicate clips, trailing bytes.
+through, but for name and payload, are skimmed.
+
+Accepted: pickle protocols 0 to 5 as written by CPython (C, Python, optimised or unmemoised),
+cloudpickle and dill, with numpy 1 or 2; real-valued arrays of 2 dimensions; further keys with plain
+values, which are ignored. Refused, with file, byte offset and opcode: every other global,
+persistent ids, extension codes, object or structured dtypes, lengths that do not add up, duplicate
+clips, trailing bytes.
 
 Peak memory is that of a few clips, whatever the size of the files: the index holds some hundred
 bytes per clip, and frames are read straight to where they are wanted.
