@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import datasets
+import fsspec
 import numpy as np
 import pytest
 from conftest import LABELS, ROOT
@@ -207,6 +208,18 @@ def test_progress_bar_has_the_true_total(data, tmp_path):
     done = run(code, data, tmp_path / "cache")
     assert re.search(r"train split: 100%.* 53/53 ", done.stderr)
     assert re.search(r"validation split: 100%.* 7/7 ", done.stderr)
+
+
+@pytest.mark.parametrize("address", ["memory://release", "zip://::{zip}"])
+def test_data_dir_may_be_an_fsspec_address(load, data, tmp_path, address):
+    if address.startswith("memory"):
+        fsspec.filesystem("memory").put(f"{data}/", "/release/", recursive=True)
+    shutil.make_archive(tmp_path / "archive", "zip", data)
+    address = address.format(zip=tmp_path / "archive.zip")
+    expected = digest(load("7_class", data, split="train").with_format("numpy"))
+    for streaming in (False, True):
+        rows = load("7_class", address, split="train", streaming=streaming)
+        assert digest(rows.with_format("numpy")) == expected
 
 
 # Sharing the work.
