@@ -911,8 +911,8 @@ def _read_split(release, config_name, split):
 def _id_problems(where, rows):
     """Ids that are used twice; `label_id`s, which the card mentions, that contradict the labels."""
     problems = []
-    for field in ("sample_id", "video", "audio"):
-        keys = [_clip_key(row[field]) for row in rows]
+    for field, key_of in (("sample_id", str), ("video", _clip_key), ("audio", _clip_key)):
+        keys = [key_of(row[field]) for row in rows]
         if len(set(keys)) < len(rows):
             counts = collections.Counter(keys)
             repeated = [row[field] for row, key in zip(rows, keys) if counts[key] > 1]
@@ -966,12 +966,13 @@ class _Annotations:
                 "the file or fetch it again."
             )
 
-    def get(self, column, keys):
-        """Values of a column for some clips; None where there is none."""
-        if column not in self._columns:
-            return [None] * len(keys)
-        values = self._columns[column]
-        return [values[self._places.get(key, -1)] for key in keys]
+    def of(self, keys):
+        """Column -> its values for some clips, None where there is none."""
+        places = [self._places.get(key, -1) for key in keys]
+        found = collections.defaultdict(lambda: [None] * len(keys))
+        for column, values in self._columns.items():
+            found[column] = [values[place] for place in places]
+        return found
 
 
 class _OtherConfig:
@@ -1008,6 +1009,7 @@ def _join_labels(json_rows, fields, annotations, others, differing):
         list: Which labels are unknown, as text.
     """
     keys = [_clip_key(row["video"]) for row in json_rows]
+    annotated = annotations.of(keys)
     columns = {
         "sample_id": [row["sample_id"] for row in json_rows],
         "video_name": [row["video"] for row in json_rows],
@@ -1015,19 +1017,21 @@ def _join_labels(json_rows, fields, annotations, others, differing):
     }
     columns |= zip(("video_id", "topic", "segment_id"), zip(*map(_parse_clip_name, keys)))
     columns |= {"text": [row["text"] for row in json_rows], "label": None}
-    differing_rows = _differing(columns["text"], annotations.get("text", keys))
+    differing_rows = _differing(columns["text"], annotated["text"])
     differing["text"] += len(differing_rows)
     unknown = []
     for column, classes in _LABEL_COLUMNS.items():
         field = fields.get(column)
-        own = [row.get(field) for row in json_rows] if field else [None] * len(keys)
-        annotated = annotations.get(column, keys)
-        differing_here = _differing(own, annotated)
-        differing[column] += len(differing_here)
-        differing_rows |= differing_here
-        names = own
-        if field != "label" and not all(names):
-            names = [one or other for one, other in zip(names, annotated)]
+        names = annotated[column]
+        if field is not None:
+            own = [row.get(field) for row in json_rows]
+            differing_here = _differing(own, names)
+            differing[column] += len(differing_here)
+            differing_rows |= differing_here
+            if field == "label" or all(own):
+                names = own
+            else:
+                names = [one or other for one, other in zip(own, names)]
         if column in others.fields and not all(names):
             other = [others.rows.get(key, {}).get(others.fields[column]) for key in keys]
             names = [one or other for one, other in zip(names, other)]
@@ -1047,6 +1051,8 @@ def _join_labels(json_rows, fields, annotations, others, differing):
 
 def _differing(own, annotated):
     """Numbers of the rows for which both sources have something, and not the same."""
+    if own == annotated:
+        return set()
     pairs = enumerate(zip(own, annotated))
     return {row for row, (one, other) in pairs if one != other and one and other}
 
@@ -1059,10 +1065,9 @@ _TOPIC_OF = {topic.casefold().rstrip("s"): topic for topic in _TOPICS}
 @functools.lru_cache(maxsize=1 << 16)
 def _clip_key(name):
     """What a clip is joined by: its name without folder and extension."""
-    stem, dot, extension = name.rsplit("/", 1)[-1].rpartition(".")
-    return (
-        stem if dot and 2 <= len(extension) <= 4 and extension.isalnum() else stem + dot + extension
-    )
+    name = name.rpartition("/")[2]
+    stem, dot, extension = name.rpartition(".")
+    return stem if dot and 2 <= len(extension) <= 4 and extension.isalnum() else name
 
 
 @functools.lru_cache(maxsize=1 << 16)
