@@ -1058,11 +1058,11 @@ def _differing(own, annotated):
 
 
 # Numbers of up to nine digits, which fit into int32.
-_CLIP_NAME = re.compile(r"^\D*([0-9]{1,9})_(.+)_([0-9]{1,9})$")
+_SOURCE_NAME = re.compile(r"\D*([0-9]{1,9})_(.+)")
+_SEGMENT = re.compile(r"[0-9]{1,9}")
 _TOPIC_OF = {topic.casefold().rstrip("s"): topic for topic in _TOPICS}
 
 
-@functools.lru_cache(maxsize=1 << 16)
 def _clip_key(name):
     """What a clip is joined by: its name without folder and extension."""
     name = name.rpartition("/")[2]
@@ -1070,14 +1070,22 @@ def _clip_key(name):
     return stem if dot and 2 <= len(extension) <= 4 and extension.isalnum() else name
 
 
-@functools.lru_cache(maxsize=1 << 16)
 def _parse_clip_name(key):
     """Split "clip_12_Cooking_3" into (12, "Cooking", 3); (None, None, None) for other names."""
-    match = _CLIP_NAME.match(key)
-    if match is None:
+    source, _, segment = key.rpartition("_")
+    video_id, topic = _parse_source_name(source)
+    if video_id is None or not _SEGMENT.fullmatch(segment):
         return None, None, None
-    video_id, topic, segment_id = match.groups()
-    return int(video_id), _TOPIC_OF.get(topic.casefold().rstrip("s"), topic), int(segment_id)
+    return video_id, topic, int(segment)
+
+
+@functools.cache
+def _parse_source_name(source):
+    match = _SOURCE_NAME.fullmatch(source)
+    if match is None:
+        return None, None
+    video_id, topic = match.groups()
+    return int(video_id), _TOPIC_OF.get(topic.casefold().rstrip("s"), topic)
 
 
 def _count(examples, total, unit):

@@ -1,6 +1,7 @@
 """Command line: `indomer COMMAND` or `python -m indomer_tools COMMAND`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 from datasets.exceptions import DatasetGenerationError
 
 import indomer
-from indomer_tools import demo, infos
+from indomer_tools import check, demo, infos
+from indomer_tools.report import to_html
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +47,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=_run_demo)
 
+    about = "check the files of a release: labels, transcripts, features, the card's figures"
+    command = commands.add_parser("check", help=about, description=about.capitalize() + ".")
+    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a report to look at")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write a report for programs")
+    command.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    command.add_argument(
+        "--sha256", action="store_true", help="of every file; by default of those up to 64 MiB"
+    )
+    command.set_defaults(run=_run_check)
+
     about = "write dataset_infos.json, the published schema and split sizes"
     command = commands.add_parser("infos", help=about, description=about.capitalize() + ".")
     command.add_argument("path", nargs="?", type=Path, help="default: beside indomer.py")
@@ -57,6 +70,28 @@ def _run_demo(args: argparse.Namespace) -> int:
     for line in demo.report(args.data_dir, **options):
         print(line, flush=True)
     return 0
+
+
+def _run_check(args: argparse.Namespace) -> int:
+    try:
+        report = check(args.data_dir, sha256=args.sha256 or None, progress=True)
+        if args.json is not None:
+            _write(args.json, report.to_json())
+        if args.html is not None:
+            _write(args.html, to_html(report))
+    except (indomer.IndoMERError, OSError) as error:
+        print(f"indomer: {error}", file=sys.stderr)
+        return 2
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    encoding = sys.stdout.encoding or "utf-8"
+    for line in report.lines(colour):
+        # Not every terminal can show what transcripts hold.
+        print(line.encode(encoding, "backslashreplace").decode(encoding))
+    return report.exit_status(args.strict)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _run_infos(args: argparse.Namespace) -> int:

@@ -1,0 +1,280 @@
+"""The figures that were published with each release, and what they say about one another."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import indomer
+from indomer_tools.findings import Report
+
+# Class counts: label -> (train, val).
+_Counts = Mapping[str, tuple[int, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """Published figures of one release; None where the card does not tell.
+
+    Means and rates are rounded to two decimals.
+    """
+
+    emotions: _Counts
+    sentiments: _Counts
+    segments: int
+    videos: int
+    topics: int | None = None
+    speakers: int | None = None
+    male: int | None = None
+    female: int | None = None
+    seconds: float | None = None
+    words_per_segment: float | None = None
+    words_per_second: float | None = None
+    vocabulary: int | None = None
+
+    @property
+    def cells(self) -> dict[tuple[str, str, str], int]:
+        """The table of class counts: (config, label, split) -> clips."""
+        return {
+            (config, label, split): count
+            for config, table in (("7_class", self.emotions), ("3_class", self.sentiments))
+            for label, counts in table.items()
+            for split, count in zip(indomer._SPLITS, counts)
+        }
+
+
+CARDS = {
+    "1.0.0": Card(
+        emotions={
+            "kemarahan": (69, 13),
+            "jijik": (33, 5),
+            "ketakutan": (5, 4),
+            "kebahagiaan": (278, 39),
+            "netral": (1054, 262),
+            "kesedihan": (142, 32),
+            "surprise": (7, 1),
+        },
+        sentiments={"negatif": (249, 54), "netral": (1054, 262), "positif": (285, 40)},
+        segments=1944,
+        videos=207,
+        topics=13,
+        speakers=203,
+        male=778,
+        female=1167,
+        seconds=5.37,
+        words_per_segment=11.68,
+        words_per_second=2.17,
+        vocabulary=4066,
+    ),
+    "announced": Card(
+        emotions={
+            "kemarahan": (75, 35),
+            "jijik": (48, 16),
+            "ketakutan": (45, 27),
+            "kebahagiaan": (351, 64),
+            "netral": (1099, 287),
+            "kesedihan": (148, 37),
+            "surprise": (33, 20),
+        },
+        sentiments={"negatif": (316, 115), "netral": (1099, 287), "positif": (384, 84)},
+        segments=2285,
+        videos=321,
+    ),
+}
+
+# Cells of a card that must match for a release to be taken for that one with some faults.
+_ENOUGH_CELLS = 15
+
+# Ways to count words: name -> pattern, applied to the transcript in lower case. The first is used
+# where no card says which.
+WORD_RULES = {
+    "whole words of letters, in lower case": r"\b[^\W\d_]+\b",
+    "runs of letters, in lower case": r"[^\W\d_]+",
+    "runs of letters and digits, in lower case": r"\w+",
+    "parted by white space, in lower case": r"\S+",
+}
+
+
+def check_counts(report: Report, counts: Mapping[tuple[str, str, str], int]) -> Card | None:
+    """Hold class counts against every card; name the release and list cells that differ.
+
+    Args:
+        report: Gets `release`, the table `card` and findings.
+        counts: (config, label, split) -> clips, of configs and splits that are there.
+
+    Returns:
+        The card of the release, or None.
+    """
+    there = {(config, split) for config, _, split in counts}
+
+    def n_matching(name: str) -> int:
+        cells = CARDS[name].cells
+        return sum(counts.get(cell) == count for cell, count in cells.items())
+
+    name = max(CARDS, key=n_matching)
+    cells = CARDS[name].cells
+    n_cells = sum((config, split) in there for config, _, split in cells)
+    known = n_matching(name) * len(cells) >= _ENOUGH_CELLS * n_cells > 0
+    rows = [
+        {
+            "config": config,
+            "label": label,
+            "split": split,
+            "card": count,
+            "found": counts.get((config, label, split), 0) if (config, split) in there else None,
+        }
+        for (config, label, split), count in cells.items()
+    ]
+    report.release = name if known else "unknown"
+    report.tables["card"] = {
+        "release": report.release,
+        "closest": name,
+        "matched": n_matching(name),
+        "cells": rows,
+    }
+    if not known:
+        return None
+    report.add(
+        "card-count-differs",
+        "card",
+        [
+            f"{row['config']}/{indomer._SPLITS[str(row['split'])]} {row['label']}: "
+            f"expected {row['card']:,}, found {row['found']:,}"
+            for row in rows
+            if row["found"] not in (None, row["card"])
+        ],
+        total=len(cells),
+    )
+    return CARDS[name]
+
+
+def check_card(report: Report, card: Card, n_clips: int, n_videos: int, n_topics: int) -> None:
+    """List the card's figures that contradict one another, the files, or cannot be derived."""
+    report.add("card-contradiction", "card", _contradictions(card))
+    found = {"segments": n_clips, "videos": n_videos, "topics": n_topics}
+    report.add(
+        "card-total-differs",
+        "card",
+        [
+            f"{figure}: expected {getattr(card, figure):,}, found {number:,}"
+            for figure, number in found.items()
+            if getattr(card, figure) not in (None, number)
+        ],
+    )
+    report.add("card-rounding", "card", _rounding(card))
+    labels = {
+        "speakers": "speakers",
+        "male": "segments of male speakers",
+        "female": "segments of female speakers",
+        "seconds": "seconds per segment",
+        "words_per_second": "words per second",
+    }
+    report.add(
+        "card-underivable",
+        "card",
+        [
+            f"{words}: {getattr(card, figure):,}"
+            for figure, words in labels.items()
+            if getattr(card, figure) is not None
+        ],
+    )
+
+
+def _contradictions(card: Card) -> list[str]:
+    found = []
+    if card.male is not None and card.female is not None:
+        total = card.male + card.female
+        if total != card.segments:
+            found.append(
+                f"{card.male:,} male and {card.female:,} female segments make {total:,}, "
+                f"not {card.segments:,}"
+            )
+    for table in (card.emotions, card.sentiments):
+        total = sum(map(sum, table.values()))
+        if total != card.segments:
+            found.append(f"{', '.join(table)} make {total:,} clips, not {card.segments:,}")
+    for sentiment, counts in card.sentiments.items():
+        emotions = [name for name, one in indomer.SENTIMENT_OF.items() if one == sentiment]
+        sums = tuple(map(sum, zip(*(card.emotions[emotion] for emotion in emotions))))
+        if sums != counts:
+            found.append(f"{', '.join(emotions)} make {sums}, {sentiment} is {counts}")
+    return found
+
+
+def _rounding(card: Card) -> list[str]:
+    seconds, rate, words = card.seconds, card.words_per_second, card.words_per_segment
+    if seconds is None or rate is None or words is None or round(seconds * rate, 2) == words:
+        return []
+    least = (words - 0.005) / (rate + 0.005)
+    most = (words + 0.005) / (rate - 0.005)
+    together = f"{seconds} s at {rate} words a second make {seconds * rate:.2f} words, not {words}"
+    if least >= seconds + 0.005 or most <= seconds - 0.005:
+        return [f"{together}; no rounding explains it"]
+    bounds = f"{max(least, seconds - 0.005):.3f} and {min(most, seconds + 0.005):.3f} s"
+    return [f"{together}; all three hold only if the mean length lies between {bounds}"]
+
+
+def check_words(report: Report, card: Card | None, transcripts: list[str]) -> None:
+    """Count words; find the rule of counting under which the card's figures come out."""
+    lowered = [text.lower() for text in transcripts]
+    tried: list[dict[str, Any]] = []
+    lengths: dict[str, list[int]] = {}
+    for rule, pattern in WORD_RULES.items():
+        words = [re.findall(pattern, text) for text in lowered]
+        lengths[rule] = list(map(len, words))
+        n_words = sum(lengths[rule])
+        tried.append(
+            {
+                "rule": rule,
+                "pattern": pattern,
+                "words": n_words,
+                "vocabulary": len({word for one in words for word in one}),
+                "words_per_clip": n_words / max(1, len(transcripts)),
+            }
+        )
+    best = tried[0] if card is None else max(tried, key=lambda one: _likeness(one, card))
+    report.tables["words"] = best | {"rules": [dict(one) for one in tried]}
+    report.tables["words"]["histogram"] = sorted(Counter(lengths[best["rule"]]).items())
+    if card is not None:
+        _check_word_figures(report, card, best)
+
+
+def _divisors(card: Card) -> dict[int, str]:
+    """Numbers of clips that the card's mean may have been taken over."""
+    divisors = {card.segments: "segments"}
+    if card.male is not None and card.female is not None:
+        divisors[card.male + card.female] = "male and female segments"
+    return divisors
+
+
+def _likeness(tried: Mapping[str, Any], card: Card) -> tuple[bool, bool]:
+    means = [round(tried["words"] / divisor, 2) for divisor in _divisors(card)]
+    return tried["vocabulary"] == card.vocabulary, card.words_per_segment in means
+
+
+def _check_word_figures(report: Report, card: Card, best: Mapping[str, Any]) -> None:
+    differing = []
+    if card.vocabulary is not None and best["vocabulary"] != card.vocabulary:
+        differing.append(f"vocabulary: expected {card.vocabulary:,}, found {best['vocabulary']:,}")
+    n_words = best["words"]
+    fitting = [
+        (divisor, name)
+        for divisor, name in _divisors(card).items()
+        if round(n_words / divisor, 2) == card.words_per_segment
+    ]
+    mean = n_words / card.segments
+    if card.words_per_segment is not None and (not fitting or fitting[0][0] != card.segments):
+        text = (
+            f"words per segment: expected {card.words_per_segment}, found {n_words:,} / "
+            f"{card.segments:,} = {mean:.2f}"
+        )
+        for divisor, name in fitting:
+            text += f"; {n_words:,} / {divisor:,} ({name}) = {n_words / divisor:.2f}"
+        differing.append(text)
+    reproduced = (
+        f"The rule '{best['rule']}' gives the card's vocabulary of {card.vocabulary:,}. "
+        if best["vocabulary"] == card.vocabulary
+        else "No rule tried gives the card's vocabulary. "
+    )
+    report.add("card-words-differ", "card", differing, reproduced=reproduced)

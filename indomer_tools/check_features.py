@@ -1,0 +1,250 @@
+"""Checks of feature files, in one pass over their bytes and with the memory of one clip.
+
+Clips are read in turn into the same memory, where the processor's cache still holds them when they
+are looked at. Padding, which is most of many files, is only searched for bytes that are not zero.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+import indomer
+from indomer_tools.findings import Report
+
+_DIMS = {"video": 673, "audio": 18}
+
+# Columns that are looked at first to find all-zero frames.
+_N_PROBES = 4
+
+
+@dataclasses.dataclass
+class Frames:
+    """What one pass over a feature file finds.
+
+    Args:
+        lengths: Frames before the trailing padding, for each clip.
+        nan, infinite: Clip -> how many values.
+        leading, lost: Clip -> how many all-zero frames at its start; between other frames.
+        empty: Clips without any frame that is not zero.
+        constant: Column -> its only value.
+    """
+
+    lengths: list[int] = dataclasses.field(default_factory=list)
+    nan: dict[str, int] = dataclasses.field(default_factory=dict)
+    infinite: dict[str, int] = dataclasses.field(default_factory=dict)
+    leading: dict[str, int] = dataclasses.field(default_factory=dict)
+    lost: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    empty: list[str] = dataclasses.field(default_factory=list)
+    constant: dict[int, float] = dataclasses.field(default_factory=dict)
+
+
+def scan(file: indomer.FeatureFile, on_clip: Callable[[int], object] | None = None) -> Frames:
+    """Read every clip of a feature file once.
+
+    Args:
+        file: The file.
+        on_clip: Called with the bytes of each clip after it was looked at.
+    """
+    found = Frames()
+    columns = _ConstantColumns()
+    for name, frames, length in _clips(file):
+        found.lengths.append(length)
+        _look_at(found, columns, name, frames[:length])
+        if on_clip is not None:
+            on_clip(frames.nbytes)
+    found.constant = columns.values()
+    return found
+
+
+def _clips(file: indomer.FeatureFile) -> Iterator[tuple[str, np.ndarray, int]]:
+    """Yield (clip, array in memory that is used again, frames before the trailing padding)."""
+    room = np.empty(0, np.float32)
+    for name in file:
+        n_frames, dim = file.shape(name)
+        if file.dtype(name) == np.float32:
+            if room.size < n_frames * dim:
+                room = np.empty(n_frames * dim, np.float32)
+            frames = room[: n_frames * dim].reshape(n_frames, dim)
+            yield name, frames, file.read_into(name, frames) if frames.size else 0
+        else:
+            # Cast to float32, a large float64 would become infinite.
+            frames = file[name]
+            yield name, frames, indomer.true_length(frames)
+
+
+def _look_at(found: Frames, columns: "_ConstantColumns", name: str, body: np.ndarray) -> None:
+    """Note what is wrong with the frames of one clip, its trailing padding left out."""
+    if not len(body):
+        found.empty.append(name)
+        return
+    body = _look_at_zeros(found, name, body)
+    if not np.isfinite(body).all():
+        for counts, is_wrong in ((found.nan, np.isnan), (found.infinite, np.isinf)):
+            n_wrong = int(is_wrong(body).sum())
+            if n_wrong:
+                counts[name] = n_wrong
+    columns.look_at(body)
+
+
+def _look_at_zeros(found: Frames, name: str, body: np.ndarray) -> np.ndarray:
+    """Note all-zero frames, at the start and further on; return the frames between the ends."""
+    step = max(1, body.shape[1] // _N_PROBES)
+    maybe = np.flatnonzero((body[:, ::step] == 0).all(axis=1))
+    if not len(maybe):
+        return body
+    is_zero = np.zeros(len(body), bool)
+    is_zero[maybe] = ~body[maybe].any(axis=1)
+    others = np.flatnonzero(~is_zero)
+    if not len(others):
+        # Nothing but -0.0, whose bytes are not zero.
+        found.empty.append(name)
+        return body[:0]
+    first, last = int(others[0]), int(others[-1])
+    if first:
+        found.leading[name] = first
+    if last - first >= len(others):
+        found.lost[name] = (first + np.flatnonzero(is_zero[first:last])).tolist()
+    return body[first : last + 1]
+
+
+class _ConstantColumns:
+    """Columns that have had one value so far."""
+
+    def __init__(self) -> None:
+        self._columns = np.empty(0, np.intp)
+        self._values = np.empty(0)
+        self._n_frames = 0
+
+    def look_at(self, body: np.ndarray) -> None:
+        if not len(body):
+            return
+        if not self._n_frames:
+            self._columns, self._values = np.arange(body.shape[1]), body[0].copy()
+        elif len(self._columns) and self._columns[-1] >= body.shape[1]:
+            self._keep(self._columns < body.shape[1])
+        self._n_frames += len(body)
+        # Two frames rule out most columns; the others are few enough to be copied.
+        for frames in (body[:2], body):
+            if len(self._columns):
+                self._keep((frames[:, self._columns] == self._values).all(axis=0))
+
+    def _keep(self, kept: np.ndarray) -> None:
+        self._columns, self._values = self._columns[kept], self._values[kept]
+
+    def values(self) -> dict[int, float]:
+        """Column -> value; nothing where there was but one frame."""
+        if self._n_frames < 2:
+            return {}
+        return dict(zip(self._columns.tolist(), map(float, self._values)))
+
+
+# --- Findings -----------------------------------------------------------------------------------
+
+
+def describe(path: str, file: indomer.FeatureFile, found: Frames) -> dict[str, Any]:
+    """The row of a feature file in the table `features`."""
+    shapes = Counter(file.shape(name) for name in file)
+    dtypes = Counter(str(file.dtype(name)) for name in file)
+    lengths = np.array(found.lengths or [0])
+    n_frames = sum(shape[0] * count for shape, count in shapes.items())
+    n_values = sum(shape[0] * shape[1] * count for shape, count in shapes.items())
+    n_padded = sum(file.shape(name)[0] - length for name, length in zip(file, found.lengths))
+    counts, edges = np.histogram(lengths, bins=min(24, max(1, int(np.ptp(lengths)))))
+    return {
+        "path": path,
+        "clips": len(file),
+        "dtype": ", ".join(dtypes),
+        "frames": ", ".join(str(shape) for shape in sorted({shape[0] for shape in shapes})[:5]),
+        "width": ", ".join(str(shape) for shape in sorted({shape[1] for shape in shapes})[:5]),
+        "payload_bytes": n_values * np.dtype(next(iter(dtypes), "f4")).itemsize,
+        "padding_end": "start" if len(found.leading) > len(file) / 2 else "end",
+        "padding_frames": n_padded,
+        "leading_frames": sum(found.leading.values()),
+        "padding_share": (n_padded + sum(found.leading.values())) / max(1, n_frames),
+        "lost_frames": sum(map(len, found.lost.values())),
+        "full_clips": sum(file.shape(one)[0] == n for one, n in zip(file, found.lengths)),
+        "constant_columns": len(found.constant),
+        "lengths": {
+            "min": int(lengths.min()),
+            "max": int(lengths.max()),
+            "mean": round(float(lengths.mean()), 2),
+            "median": float(np.median(lengths)),
+            "p95": float(np.percentile(lengths, 95)),
+            "histogram": [counts.tolist(), [round(float(edge), 2) for edge in edges]],
+        },
+    }
+
+
+def check_form(report: Report, path: str, modality: str, file: indomer.FeatureFile) -> None:
+    """Widths, lengths and dtypes that are not those of the other clips."""
+    dim = _DIMS[modality]
+    report.add(
+        "feature-width",
+        path,
+        [f"{one}: {file.shape(one)}" for one in file if file.shape(one)[1] != dim],
+        dim=dim,
+        modality=modality,
+    )
+    kinds = (
+        ("feature-length-mixed", lambda one: file.shape(one)[0]),
+        ("feature-dtype-mixed", lambda one: str(file.dtype(one))),
+    )
+    for code, value_of in kinds:
+        values = {one: value_of(one) for one in file}
+        common = Counter(values.values()).most_common(1)[0][0] if values else None
+        report.add(
+            code,
+            path,
+            [f"{one}: {value}" for one, value in values.items() if value != common],
+            common=common,
+        )
+
+
+def check_values(report: Report, path: str, found: Frames, n_clips: int) -> None:
+    """What the pass over a file found to be wrong with its values."""
+    report.add("feature-nan", path, _counted(found.nan, "values"), total=sum(found.nan.values()))
+    report.add(
+        "feature-infinite",
+        path,
+        _counted(found.infinite, "values"),
+        total=sum(found.infinite.values()),
+    )
+    report.add("feature-zero-clip", path, found.empty, total=n_clips)
+    n_lost = sum(map(len, found.lost.values()))
+    report.add(
+        "feature-lost-frames",
+        path,
+        [f"{name}: frames {_ranges(frames)}" for name, frames in found.lost.items()],
+        total=n_lost,
+    )
+    report.add(
+        "feature-padded-start",
+        path,
+        _counted(found.leading, "frames"),
+        clips=n_clips,
+        total=sum(found.leading.values()),
+    )
+    report.add(
+        "feature-constant",
+        path,
+        [f"column {column}: {value:g}" for column, value in found.constant.items()],
+    )
+
+
+def _counted(counts: dict[str, int], unit: str) -> list[str]:
+    return [f"{name}: {count:,} {unit}" for name, count in counts.items()]
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Frame numbers as "3-5, 8"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    words = [str(first) if first == last else f"{first}-{last}" for first, last in spans[:8]]
+    return ", ".join(words) + (", ..." if len(spans) > 8 else "")

@@ -1,0 +1,267 @@
+"""Checks of transcripts: damaged encodings, differences, repetitions."""
+
+import itertools
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from indomer_tools.findings import Report
+
+# What bytes may have been before someone read them as Western European text: UTF-8, and the
+# encodings of the office software of China, Taiwan, Japan and Korea. First match wins.
+ENCODINGS = ("utf-8", "gbk", "big5", "shift_jis", "euc-kr")
+
+# Bytes 0xA1 to 0xA3 begin the symbols and full-width forms of GBK. Seen as Western European text
+# they are pairs of signs that no sentence has.
+_GBK_SYMBOLS = re.compile("(?:[\xa1-\xa3][\xa1-\xfe])+")
+
+
+def repairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield (repaired text, encoding) for every encoding that the text may have been damaged from.
+
+    >>> dict(repairs("it\\xa1\\xafs"))
+    {'it’s': 'gbk'}
+    """
+    content = _western_bytes(text)
+    if content is None or text.isascii():
+        return
+    for encoding in ENCODINGS:
+        try:
+            yield content.decode(encoding), encoding
+        except UnicodeDecodeError:
+            continue
+
+
+def _western_bytes(text: str) -> bytes | None:
+    """The bytes that read as `text` in latin-1 or Windows-1252, or None."""
+    content = bytearray()
+    for char in text:
+        try:
+            content += char.encode("latin-1" if ord(char) < 256 else "cp1252")
+        except UnicodeEncodeError:
+            return None
+    return bytes(content)
+
+
+def obvious_repair(text: str) -> tuple[str, str] | None:
+    """The repair of a text that nothing is there to compare with, where there is no doubt."""
+    for repaired, encoding in repairs(text):
+        odd = "".join(char for char in text if not char.isascii())
+        if encoding == "utf-8" or encoding == "gbk" and _GBK_SYMBOLS.fullmatch(odd):
+            return repaired, encoding
+    return None
+
+
+def check_sources(report: Report, texts_by_clip: Mapping[str, Mapping[str, str]]) -> None:
+    """Compare the transcripts that different files have of a clip; show repairs of damaged ones.
+
+    Args:
+        report: Gets the table `repairs` and findings.
+        texts_by_clip: Clip -> file -> transcript.
+    """
+    rows: list[dict[str, Any]] = []
+    differing = []
+    damaged: dict[str, list[str]] = defaultdict(list)
+    for clip, texts in texts_by_clip.items():
+        if len(set(texts.values())) == 1 and next(iter(texts.values())).isascii():
+            continue
+        right = dict(texts)
+        for source, text in texts.items():
+            others = [texts[other] for other in texts if other != source and texts[other] != text]
+            found = [repair for repair in repairs(text) if repair[0] in others]
+            repair = found[0] if found else obvious_repair(text)
+            if repair is None:
+                continue
+            right[source] = repair[0]
+            damaged[source].append(f"{clip}: {text!r}, repaired ({repair[1]}): {repair[0]!r}")
+            rows.append(
+                {
+                    "clip": clip,
+                    "where": source,
+                    "text": text,
+                    "repaired": repair[0],
+                    "encoding": repair[1],
+                    "equals_others": repair[0] in others,
+                }
+            )
+        if len(set(right.values())) > 1:
+            differing.append((clip, texts))
+    report.tables["repairs"] = rows
+    for source, examples in damaged.items():
+        encodings = Counter(row["encoding"] for row in rows if row["where"] == source)
+        n_same = sum(row["equals_others"] for row in rows if row["where"] == source)
+        report.add("text-damaged", source, examples, encodings=" or ".join(encodings), same=n_same)
+    report.add(
+        "text-differs",
+        ", ".join(sorted({source for _, texts in differing for source in texts})),
+        [
+            f"{clip}: " + "; ".join(f"{source} {text!r}" for source, text in texts.items())
+            for clip, texts in differing
+        ],
+    )
+
+
+def check_contents(report: Report, clips: Mapping[str, tuple[str, str, str]]) -> None:
+    """Look for transcripts that are empty, repeated, in both splits, or of odd punctuation.
+
+    Args:
+        report: Gets findings.
+        clips: Clip -> (split, transcript, label).
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for clip, (_, text, _) in clips.items():
+        groups[_folded(text)].append(clip)
+    empty = groups.pop("", [])
+    report.add("text-empty", "transcripts", [f"{one}: {clips[one][1]!r}" for one in empty])
+    _check_repeated(report, clips, groups)
+    shared = {
+        text: names for text, names in groups.items() if len({clips[one][0] for one in names}) > 1
+    }
+    places = Counter(clips[one][0] for names in shared.values() for one in names)
+    n_exact = sum(_is_shared_exactly(clips, names) for names in shared.values())
+    report.add(
+        "text-in-both-splits",
+        "train, validation",
+        [_group_words(clips, names) for names in shared.values()],
+        exact=n_exact,
+        train=places["train"],
+        validation=places["validation"],
+    )
+    wide = [clip for clip, (_, text, _) in clips.items() if any(map(_is_wide, text))]
+    report.add("text-full-width", "transcripts", [f"{clip}: {clips[clip][1]!r}" for clip in wide])
+
+
+def _check_repeated(
+    report: Report,
+    clips: Mapping[str, tuple[str, str, str]],
+    groups: Mapping[str, list[str]],
+) -> None:
+    repeated = []
+    for names in groups.values():
+        by_split = defaultdict(list)
+        for name in names:
+            by_split[clips[name][0]].append(name)
+        repeated += [same for same in by_split.values() if len(same) > 1]
+    n_mixed = sum(len({clips[one][2] for one in names}) > 1 for names in repeated)
+    report.add(
+        "text-repeated",
+        "transcripts",
+        [_group_words(clips, same) for same in repeated],
+        clips=sum(map(len, repeated)),
+        mixed=n_mixed,
+    )
+
+
+def _folded(text: str) -> str:
+    """A transcript without case, punctuation and kinds of white space."""
+    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _is_shared_exactly(clips: Mapping[str, tuple[str, str, str]], names: list[str]) -> bool:
+    splits_by_text = defaultdict(set)
+    for name in names:
+        splits_by_text[clips[name][1]].add(clips[name][0])
+    return any(len(splits) > 1 for splits in splits_by_text.values())
+
+
+def _group_words(clips: Mapping[str, tuple[str, str, str]], names: list[str]) -> str:
+    shown = ", ".join(f"{name} ({clips[name][0]}, {clips[name][2]})" for name in names[:6])
+    return f"{clips[names[0]][1]!r}: {shown}{', ...' if len(names) > 6 else ''}"
+
+
+def _is_wide(char: str) -> bool:
+    return not char.isascii() and unicodedata.east_asian_width(char) in "FW" and not char.isalnum()
+
+
+# --- The same footage in two source videos --------------------------------------------------------
+
+# Share of words that two transcripts of the same speech have in common, at least.
+_ALIKE = 0.6
+
+# Words of two transcripts together, at least: short ones are alike by chance.
+_FEWEST_WORDS = 4
+
+# A word that more clips have than this says nothing about what they share.
+_RARE_WORD = 40
+
+
+def check_quotes(
+    report: Report, clips: Mapping[str, tuple[str, str, str]], places: Mapping[str, tuple[int, int]]
+) -> None:
+    """Look for double quotation marks that do not pair.
+
+    A quotation may go on in another segment: of a single mark, its video must have no second.
+
+    Args:
+        report: Gets findings.
+        clips: Clip -> (split, transcript, label).
+        places: Clip -> (source video, segment).
+    """
+    single = [clip for clip, (_, text, _) in clips.items() if text.count('"') % 2]
+    by_video = Counter(places[clip][0] for clip in single if clip in places)
+    alone = {clip for clip in single if clip not in places or by_video[places[clip][0]] == 1}
+    report.add(
+        "text-quotes",
+        "transcripts",
+        [
+            f"{clip}: {text!r}"
+            for clip, (_, text, _) in clips.items()
+            if clip in alone or re.search(r'"\s*"', text)
+        ],
+    )
+
+
+def check_footage(
+    report: Report, clips: Mapping[str, tuple[str, str, str]], places: Mapping[str, tuple[int, int]]
+) -> None:
+    """Look for source videos that say the same in two segments or more, one after the other.
+
+    The words need not be the same: who writes speech down twice writes it differently.
+
+    Args:
+        report: Gets findings.
+        clips: Clip -> (split, transcript, label).
+        places: Clip -> (source video, segment).
+    """
+    words = {clip: set(_folded(clips[clip][1]).split()) for clip in places}
+    alike: dict[tuple[int, int], dict[tuple[int, int], str]] = defaultdict(dict)
+    for one, other in _sharing_a_rare_word(words):
+        (video, segment), (second, second_segment) = sorted((places[one], places[other]))
+        if video == second:
+            continue
+        n_shared = len(words[one] & words[other])
+        n_all = len(words[one]) + len(words[other]) - n_shared
+        if n_all >= _FEWEST_WORDS and n_shared >= _ALIKE * n_all:
+            alike[video, second][segment, second_segment] = one
+    splits = {places[clip][0]: clips[clip][0] for clip in places}
+    found = []
+    for (video, second), pairs in alike.items():
+        in_row = sorted(
+            (a, b) for a, b in pairs if (a + 1, b + 1) in pairs or (a - 1, b - 1) in pairs
+        )
+        if in_row:
+            text = clips[pairs[in_row[0]]][1]
+            found.append(
+                f"video {video} ({splits[video]}), segments {_numbers(a for a, _ in in_row)}, and "
+                f"video {second} ({splits[second]}), {_numbers(b for _, b in in_row)}: {text!r}"
+            )
+    report.add("video-repeated", "transcripts", found)
+
+
+def _sharing_a_rare_word(words: Mapping[str, set[str]]) -> set[tuple[str, str]]:
+    clips_by_word = defaultdict(list)
+    for clip, of_clip in words.items():
+        for word in of_clip:
+            clips_by_word[word].append(clip)
+    return {
+        pair
+        for clips in clips_by_word.values()
+        if len(clips) < _RARE_WORD
+        for pair in itertools.combinations(sorted(clips), 2)
+    }
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(numbers))))
