@@ -1063,6 +1063,7 @@ _SEGMENT = re.compile(r"[0-9]{1,9}")
 _TOPIC_OF = {topic.casefold().rstrip("s"): topic for topic in _TOPICS}
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _clip_key(name):
     """What a clip is joined by: its name without folder and extension."""
     name = name.rpartition("/")[2]

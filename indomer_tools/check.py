@@ -569,20 +569,38 @@ class _Check:
             with lock:
                 bar.update(n_read)
 
-        # Reading and counting need no interpreter: two files at once use two processors.
-        with bar, concurrent.futures.ThreadPoolExecutor(2) as pool:
-            yield [(*one, pool.submit(self._read_features, one[-1], advance)) for one in paths]
+        # Reading and counting need no interpreter: two threads use two processors, one for each
+        # half of a file.
+        executor = concurrent.futures.ThreadPoolExecutor
+        with bar, executor(1) as files, executor(1) as halves:
+            yield [
+                (*one, files.submit(self._read_features, one[-1], advance, halves)) for one in paths
+            ]
 
     def _read_features(
-        self, path: str, on_clip: Callable[[int], object]
+        self,
+        path: str,
+        on_clip: Callable[[int], object],
+        halves: concurrent.futures.Executor,
     ) -> tuple[indomer.FeatureFile, check_features.Frames | indomer.IndoMERError, str | None]:
         """Read a feature file: its index, what its frames have or what went wrong, its sha256."""
         digest = self._digest(path)
         with contextlib.closing(indomer.FeatureFile(path, self.release.fs)) as file:
             try:
-                return file, check_features.scan(file, on_clip), digest
+                middle = len(file) // 2
+                rest = halves.submit(self._read_rest, path, middle, on_clip)
+                found = check_features.scan(file, list(file)[:middle], on_clip)
+                found.add(rest.result())
+                return file, found, digest
             except indomer.IndoMERError as error:
                 return file, error, digest
+
+    def _read_rest(
+        self, path: str, middle: int, on_clip: Callable[[int], object]
+    ) -> check_features.Frames:
+        # Opened once more, since files of servers are read from one place at a time.
+        with contextlib.closing(indomer.FeatureFile(path, self.release.fs)) as file:
+            return check_features.scan(file, list(file)[middle:], on_clip)
 
     def _report_features(
         self,

@@ -29,7 +29,7 @@ class Frames:
         nan, infinite: Clip -> how many values.
         leading, lost: Clip -> how many all-zero frames at its start; between other frames.
         empty: Clips without any frame that is not zero.
-        constant: Column -> its only value.
+        columns: Columns that have only one value.
     """
 
     lengths: list[int] = dataclasses.field(default_factory=list)
@@ -38,31 +38,44 @@ class Frames:
     leading: dict[str, int] = dataclasses.field(default_factory=dict)
     lost: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     empty: list[str] = dataclasses.field(default_factory=list)
-    constant: dict[int, float] = dataclasses.field(default_factory=dict)
+    columns: "_ConstantColumns" = dataclasses.field(default_factory=lambda: _ConstantColumns())
+
+    def add(self, other: "Frames") -> None:
+        """Add what was found in the clips that follow these in the file."""
+        self.lengths += other.lengths
+        self.empty += other.empty
+        for name in ("nan", "infinite", "leading", "lost"):
+            getattr(self, name).update(getattr(other, name))
+        self.columns.add(other.columns)
 
 
-def scan(file: indomer.FeatureFile, on_clip: Callable[[int], object] | None = None) -> Frames:
-    """Read every clip of a feature file once.
+def scan(
+    file: indomer.FeatureFile,
+    names: Iterable[str] | None = None,
+    on_clip: Callable[[int], object] | None = None,
+) -> Frames:
+    """Read clips of a feature file once.
 
     Args:
         file: The file.
+        names: Which clips; by default all.
         on_clip: Called with the bytes of each clip after it was looked at.
     """
     found = Frames()
-    columns = _ConstantColumns()
-    for name, frames, length in _clips(file):
+    for name, frames, length in _clips(file, file if names is None else names):
         found.lengths.append(length)
-        _look_at(found, columns, name, frames[:length])
+        _look_at(found, name, frames[:length])
         if on_clip is not None:
             on_clip(frames.nbytes)
-    found.constant = columns.values()
     return found
 
 
-def _clips(file: indomer.FeatureFile) -> Iterator[tuple[str, np.ndarray, int]]:
+def _clips(
+    file: indomer.FeatureFile, names: Iterable[str]
+) -> Iterator[tuple[str, np.ndarray, int]]:
     """Yield (clip, array in memory that is used again, frames before the trailing padding)."""
     room = np.empty(0, np.float32)
-    for name in file:
+    for name in names:
         n_frames, dim = file.shape(name)
         if file.dtype(name) == np.float32:
             if room.size < n_frames * dim:
@@ -75,7 +88,7 @@ def _clips(file: indomer.FeatureFile) -> Iterator[tuple[str, np.ndarray, int]]:
             yield name, frames, indomer.true_length(frames)
 
 
-def _look_at(found: Frames, columns: "_ConstantColumns", name: str, body: np.ndarray) -> None:
+def _look_at(found: Frames, name: str, body: np.ndarray) -> None:
     """Note what is wrong with the frames of one clip, its trailing padding left out."""
     if not len(body):
         found.empty.append(name)
@@ -86,7 +99,7 @@ def _look_at(found: Frames, columns: "_ConstantColumns", name: str, body: np.nda
             n_wrong = int(is_wrong(body).sum())
             if n_wrong:
                 counts[name] = n_wrong
-    columns.look_at(body)
+    found.columns.look_at(body)
 
 
 def _look_at_zeros(found: Frames, name: str, body: np.ndarray) -> np.ndarray:
@@ -131,6 +144,19 @@ class _ConstantColumns:
             if len(self._columns):
                 self._keep((frames[:, self._columns] == self._values).all(axis=0))
 
+    def add(self, other: "_ConstantColumns") -> None:
+        """Add what other frames had."""
+        if not self._n_frames:
+            self._columns, self._values = other._columns, other._values
+        elif other._n_frames:
+            values = dict(zip(other._columns.tolist(), other._values.tolist()))
+            same = [
+                values.get(column) == value
+                for column, value in zip(self._columns.tolist(), self._values.tolist())
+            ]
+            self._keep(np.array(same, bool))
+        self._n_frames += other._n_frames
+
     def _keep(self, kept: np.ndarray) -> None:
         self._columns, self._values = self._columns[kept], self._values[kept]
 
@@ -166,7 +192,7 @@ def describe(path: str, file: indomer.FeatureFile, found: Frames) -> dict[str, A
         "padding_share": (n_padded + sum(found.leading.values())) / max(1, n_frames),
         "lost_frames": sum(map(len, found.lost.values())),
         "full_clips": sum(file.shape(one)[0] == n for one, n in zip(file, found.lengths)),
-        "constant_columns": len(found.constant),
+        "constant_columns": len(found.columns.values()),
         "lengths": {
             "min": int(lengths.min()),
             "max": int(lengths.max()),
@@ -230,7 +256,7 @@ def check_values(report: Report, path: str, found: Frames, n_clips: int) -> None
     report.add(
         "feature-constant",
         path,
-        [f"column {column}: {value:g}" for column, value in found.constant.items()],
+        [f"column {column}: {value:g}" for column, value in found.columns.values().items()],
     )
 
 

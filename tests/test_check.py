@@ -386,7 +386,7 @@ def test_scan_tells_what_is_lost_from_what_is_padded():
 def test_scan_of_a_clip_without_values(array):
     found = check_features.scan(feature_file([array]))
     assert found.empty == ["clip_1_Book_1.wav"]
-    assert not (found.leading or found.lost or found.constant)
+    assert not (found.leading or found.lost or found.columns.values())
 
 
 def test_frame_with_zeros_where_one_looks_first_is_not_lost():
@@ -401,7 +401,7 @@ def test_constant_columns_are_those_of_all_clips():
     for array in frames:
         array[:, [0, 4]] = 2.5
     frames[2][5, 4] = 3
-    assert check_features.scan(feature_file(frames)).constant == {0: 2.5}
+    assert check_features.scan(feature_file(frames)).columns.values() == {0: 2.5}
 
 
 def test_table_of_features_adds_up(clean_dir):
@@ -425,6 +425,25 @@ class CountingFile(io.BytesIO):
         return content
 
 
+@pytest.mark.parametrize("middle", range(7))
+def test_scan_in_two_parts_finds_what_one_finds(middle):
+    frames = [np.full((3, 4), i + 1, "f4") for i in range(6)]
+    for one in frames:
+        one[:, 1:3] = [2.5, -1]
+    frames[1][:] = 0
+    frames[4][1, 3] = np.nan
+    frames[5][0] = 0
+    file = feature_file(frames)
+    whole = check_features.scan(file)
+    names = list(file)
+    found = check_features.scan(file, names[:middle])
+    found.add(check_features.scan(file, names[middle:]))
+    assert found.columns.values() == whole.columns.values() == {1: 2.5, 2: -1}
+    for field in ("lengths", "nan", "infinite", "leading", "lost", "empty"):
+        assert getattr(found, field) == getattr(whole, field), field
+    assert whole.leading and whole.empty and whole.nan
+
+
 def test_features_are_read_once():
     named = [
         {"video_name": f"clip_1_Book_{i}.mp4", "video_feature": np.ones((200, 673), "f4")}
@@ -433,7 +452,7 @@ def test_features_are_read_once():
     file = CountingFile(pickle.dumps(named, protocol=4))
     size = len(file.getbuffer())
     bar = []
-    check_features.scan(indomer.FeatureFile(file), bar.append)
+    check_features.scan(indomer.FeatureFile(file), on_clip=bar.append)
     assert sum(bar) == 20 * 200 * 673 * 4
     # The index looks at a window beside each payload.
     assert size <= file.n_read < 1.05 * size
