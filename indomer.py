@@ -1330,7 +1330,8 @@ class _FileSource:
     def read(self, start, stop):
         """Bytes from `start` to `stop`, or to the end of the file."""
         content = bytearray(max(0, min(stop, self.size) - start))
-        return bytes(content[: self._fill(start, memoryview(content))])
+        n_read = self._fill(start, memoryview(content))
+        return bytes(content if n_read == len(content) else content[:n_read])
 
     def read_into(self, start, array):
         """Fill a C-contiguous array with the bytes from `start` on."""
@@ -1657,7 +1658,10 @@ _TOP, _COLLECTED = map(_Ignored, ("the outermost list", "a clip"))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Form:
-    """What entries have in common: all bytes but those of name, payload and length of a frame."""
+    """What entries have in common: all bytes but those of name, payload and length of a frame.
+
+    `before` ends with the opcode of the name; the byte of its length and the name follow.
+    """
 
     before: bytes
     between: bytes
@@ -1677,8 +1681,8 @@ class _Form:
 
     def match(self, window):
         """(name, bytes up to the payload) if an entry of this form begins here, else None."""
-        name_start = len(self.before) + 2
-        if window[: name_start - 1] != self.before + b"\x8c" or len(window) < name_start:
+        name_start = len(self.before) + 1
+        if not window.startswith(self.before) or len(window) < name_start:
             return None
         name_stop = name_start + window[name_start - 1]
         head_bytes = name_stop + len(self.between)
@@ -2377,10 +2381,15 @@ class _Scanner:
             return None
         head = self.source.read(start, payload.start)
         text = clip.name.encode("utf-8", "surrogatepass")
-        name = b"\x8c" + len(text).to_bytes(2, "little")[:1] + text
+        # Longer names have another opcode, with more bytes for the length.
+        if len(text) > 255:
+            return None
+        opcode = b"\x8c"
+        name = opcode + bytes([len(text)]) + text
         if head.count(name) != 1:
             return None
         before, between = head.split(name)
+        before += opcode
         after = self.source.read(stop, self._opcode_start + 1)
         frame = frames[0] - stop if frames else None
         kept = self._n_kept - n_kept

@@ -8,6 +8,7 @@ one part changed:
 """
 
 import ast
+import io
 import pickletools
 import struct
 
@@ -206,3 +207,19 @@ def pickle_file(*entries, before="", after=""):
 def value_file(value):
     """Return the lines of an honest file whose entry has `value` under a further key."""
     return pickle_file(entry(extra=f"BINUNICODE 'note' ; {value}"))
+
+
+class CountingFile(io.BytesIO):
+    """A file in memory that counts the bytes read from it."""
+
+    n_read = 0
+
+    def read(self, size=-1):
+        content = super().read(size)
+        self.n_read += len(content)
+        return content
+
+    def readinto(self, buffer):
+        n_read = super().readinto(buffer)
+        self.n_read += n_read
+        return n_read

@@ -30,6 +30,7 @@ from check_faults import (
     write_clean,
     write_like_card,
 )
+from pickle_writers import CountingFile
 from release_writers import PUBLISHED
 
 import indomer
@@ -414,15 +415,6 @@ def test_table_of_features_adds_up(clean_dir):
     assert entry["lengths"]["median"] == np.median(lengths)
     assert sum(entry["lengths"]["histogram"][0]) == 84
     assert entry["full_clips"] == 14
-
-
-class CountingFile(io.BytesIO):
-    n_read = 0
-
-    def read(self, size=-1):
-        content = super().read(size)
-        self.n_read += len(content)
-        return content
 
 
 @pytest.mark.parametrize("middle", range(7))

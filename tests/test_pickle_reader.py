@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from pickle_writers import (
     PAYLOAD,
+    CountingFile,
     array,
     assemble,
     binary,
@@ -564,22 +565,6 @@ class SlowFile(io.BytesIO):
 
 def test_file_object_may_read_less_than_asked(path):
     assert_same(read_all(SlowFile(path.read_bytes())), unpickle(path.read_bytes()))
-
-
-class CountingFile(io.BytesIO):
-    """A file in memory that counts the bytes read from it."""
-
-    n_read = 0
-
-    def read(self, size=-1):
-        content = super().read(size)
-        self.n_read += len(content)
-        return content
-
-    def readinto(self, buffer):
-        n_read = super().readinto(buffer)
-        self.n_read += n_read
-        return n_read
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
