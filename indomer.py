@@ -42,6 +42,7 @@ import concurrent.futures
 import contextlib
 import csv
 import dataclasses
+import errno
 import functools
 import hashlib
 import inspect
@@ -52,12 +53,16 @@ import logging
 import math
 import os
 import re
+import threading
+import time
 
 import datasets
 import numpy as np
 import pyarrow as pa
+from fsspec.asyn import reset_lock, sync
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractBufferedFile
 
 __version__ = "0.1.0"
 
@@ -66,6 +71,11 @@ logger = logging.getLogger(__name__)
 # `datasets` would replace `open`, `os.path` and others in this module by its own, to make them read
 # from servers. Files are opened with fsspec here, which does; 10 ms saved.
 _patched_for_streaming = True
+
+# In a forked process, older fsspec (2025.3, which datasets 3.6 asks for) waits forever for a thread
+# that is not there any more.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=reset_lock)
 
 _CITATION = """\
 @misc{indomer2025,
@@ -182,6 +192,13 @@ _DOWNLOAD_ADVICE = (
 )
 
 
+# Endings of media files, in lower case -> modality.
+_MEDIA_ENDINGS = {
+    **dict.fromkeys((".mp4", ".mkv", ".webm", ".mov", ".avi"), "video"),
+    **dict.fromkeys((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a"), "audio"),
+}
+_MEDIA_FEATURES = {"video": getattr(datasets, "Video", None), "audio": datasets.Audio}
+
 # --- Errors -----------------------------------------------------------------------------------
 
 
@@ -210,6 +227,11 @@ class IndoMERConfig(datasets.BuilderConfig):
         label_language: Class names as published ("id") or in English ("en"); ids are the same.
         video_dim: Values per video frame that the pickles must have.
         audio_dim: Values per audio frame that the pickles must have.
+        media_dir: Folder with the clips themselves, at any depth. Adds the columns `video` and
+            `audio`, not decoded: files of the clip's name, with this or another ending of their
+            kind. Where there is no audio file, it is the video, whose sound it is.
+        source_options: Keyword arguments of the file system of `data_dir`, such as credentials or
+            an endpoint; what `storage_options` of `load_dataset` sets.
     """
 
     modalities: tuple = MODALITIES
@@ -218,6 +240,11 @@ class IndoMERConfig(datasets.BuilderConfig):
     label_language: str = "id"
     video_dim: int = 673
     audio_dim: int = 18
+    media_dir: str | None = None
+    source_options: dict | None = dataclasses.field(default=None, repr=False)
+
+    # Path -> identity of the files that the cache entry is named after; no option.
+    sources = None
 
     @property
     def label_column(self):
@@ -230,24 +257,30 @@ class IndoMERConfig(datasets.BuilderConfig):
         dims = {"video": self.video_dim, "audio": self.audio_dim}
         return {modality: dim for modality, dim in dims.items() if modality in self.modalities}
 
+    @property
+    def media(self):
+        """The columns of media files; those of features may be left out."""
+        return ("video", "audio") if self.media_dir is not None else ()
+
     def create_config_id(self, config_kwargs, custom_features=None):
         """Name the cache entry after all that the tables depend on: source files, options, code."""
         # `datasets` sets options one by one and calls this next: the first place to look at them.
         self._check_options()
         if self.data_dir is not None:
             self.data_dir = _absolute(self.data_dir)
+        if self.media_dir is not None:
+            self.media_dir = _absolute(self.media_dir)
         used = {key for key, value in config_kwargs.items() if value is not None}
         if not used and custom_features is None:
             return self.name
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        for field in ("name", "version", "data_dir", "data_files", "description"):
+        for field in ("name", "version", "data_dir", "data_files", "description", "source_options"):
             del options[field]
-        sources = (
-            Release(self.data_dir).identity(self.feature_dims)
-            if self.data_dir is not None
-            else None
-        )
-        key = (sources, sorted(options.items()), str(custom_features), _code_hash())
+        if self.data_dir is not None:
+            release = Release(self.data_dir, self.source_options)
+            self.sources = release.identity(self.feature_dims)
+        media = sorted(_Media(self).addresses.items()) if self.media_dir is not None else None
+        key = (self.sources, media, sorted(options.items()), str(custom_features), _code_hash())
         return f"{self.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}"
 
     def _check_options(self):
@@ -289,6 +322,14 @@ class IndoMER(datasets.GeneratorBasedBuilder):
     # A clip is megabytes: the default of 1,000 examples per batch would be gigabytes of memory.
     DEFAULT_WRITER_BATCH_SIZE = 16
 
+    def __init__(self, *args, storage_options=None, **options):
+        if storage_options:
+            # The config reads the release, and `datasets` shows it nothing else of the builder.
+            # Copies: `datasets` adds options for the Hub to the ones it is given.
+            options.setdefault("source_options", dict(storage_options))
+            storage_options = dict(storage_options)
+        super().__init__(*args, storage_options=storage_options, **options)
+
     def _info(self):
         return datasets.DatasetInfo(
             description=_DESCRIPTION,
@@ -318,6 +359,8 @@ class IndoMER(datasets.GeneratorBasedBuilder):
             features[f"{modality}_feature"] = datasets.Array2D((None, dim), "float32")
         for modality in config.feature_dims:
             features[f"{modality}_length"] = datasets.Value("int32")
+        for modality in config.media:
+            features[modality] = _MEDIA_FEATURES[modality](decode=False)
         return datasets.Features(features)
 
     def _split_generators(self, dl_manager):
@@ -400,13 +443,22 @@ class IndoMER(datasets.GeneratorBasedBuilder):
 
     def _release(self):
         """The open release: in another process than that of `_split_generators`, a new one."""
-        if getattr(self, "_opened", None) is None or self._opened.process_id != os.getpid():
-            self._opened = _OpenRelease(self.config)
-        return self._opened
+        opened = getattr(self, "_opened", None)
+        if opened is None or opened.process_id != os.getpid():
+            self._opened = opened = _OpenRelease(self.config)
+        return opened
 
     def __getstate__(self):
         # Open files stay behind when `datasets` sends the builder to another process.
         return {**super().__getstate__(), "_opened": None}
+
+    def _download_and_prepare(self, *args, **kwargs):
+        # `datasets` goes on in the folder of a run that was killed: tables written by another
+        # number of processes would stay in the cache for good.
+        if self._output_dir.endswith(".incomplete") and os.path.isdir(self._output_dir):
+            for entry in os.scandir(self._output_dir):
+                os.unlink(entry)
+        super()._download_and_prepare(*args, **kwargs)
 
     def _prepare_split_single(self, **kwargs):
         """Prepare from `_generate_tables`, two to three times as fast as from examples.
@@ -421,9 +473,23 @@ class IndoMER(datasets.GeneratorBasedBuilder):
         if set(known) == set(wanted) <= set(kwargs) and self.info.features == self._features():
             # The tables are batches already: the writer should not cut them up.
             self._writer_batch_size = _BATCH_ROWS
-            yield from prepare(self, **{name: kwargs[name] for name in wanted})
+            steps = prepare(self, **{name: kwargs[name] for name in wanted})
         else:
-            yield from super()._prepare_split_single(**kwargs)
+            steps = super()._prepare_split_single(**kwargs)
+        try:
+            yield from steps
+        except datasets.exceptions.DatasetGenerationError as error:
+            # `datasets` wraps what goes wrong while it writes; the cause is what can be acted upon,
+            # and would not find its way out of another process.
+            cause = error.__cause__
+            if isinstance(cause, IndoMERError):
+                raise cause from None
+            if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise IndoMERError(
+                    f"{self._cache_dir_root}: {cause.strerror}. Make room there, or pass another "
+                    "cache_dir. What was written of the tables has been deleted."
+                ) from cause
+            raise
 
 
 def load_dataset(
@@ -474,7 +540,8 @@ def load_dataset(
     _check_option_names(options)
     _check_split(split)
     builder = IndoMER(
-        cache_dir=cache_dir,
+        # `datasets` would make the folder and a lock in it, which nothing of a stream needs.
+        cache_dir="memory://" if streaming else cache_dir,
         config_name=name,
         data_dir=data_dir,
         features=features,
@@ -484,19 +551,13 @@ def load_dataset(
     )
     if streaming:
         return builder.as_streaming_dataset(split=split)
-    try:
-        builder.download_and_prepare(
-            download_config=download_config,
-            download_mode=download_mode,
-            verification_mode=verification_mode,
-            num_proc=num_proc,
-            storage_options=storage_options,
-        )
-    except datasets.exceptions.DatasetGenerationError as error:
-        # `datasets` wraps what goes wrong while it writes; the cause is what can be acted upon.
-        if isinstance(error.__cause__, IndoMERError):
-            raise error.__cause__ from None
-        raise
+    builder.download_and_prepare(
+        download_config=download_config,
+        download_mode=download_mode,
+        verification_mode=verification_mode,
+        num_proc=num_proc,
+        storage_options=storage_options,
+    )
     if keep_in_memory is None:
         limit = datasets.config.IN_MEMORY_MAX_SIZE
         keep_in_memory = bool(limit) and builder.info.dataset_size < limit
@@ -629,16 +690,20 @@ class Release:
 
     Args:
         data_dir: Folder of the release.
+        storage_options: Keyword arguments of its file system, such as credentials.
 
     Raises:
-        IndoMERError: There is no such folder.
+        IndoMERError: There is no such folder, or its server cannot be reached.
     """
 
-    def __init__(self, data_dir):
+    def __init__(self, data_dir, storage_options=None):
         self.data_dir = _absolute(data_dir)
-        self.fs, self.root = url_to_fs(self.data_dir)
+        self.fs, self.root = url_to_fs(self.data_dir, **(storage_options or {}))
+        self.is_local = isinstance(self.fs, LocalFileSystem)
         self._names_by_folder = {}
-        if not self._names(self.root) and not self.fs.isdir(self.root):
+        # Web servers need not list a folder to have files in it.
+        is_there = self._names(self.root) or _is_http(self.fs) or self.fs.isdir(self.root)
+        if not is_there:
             raise IndoMERError(f"data_dir {self.data_dir!r}: no such folder. {_DOWNLOAD_ADVICE}")
 
     def split_path(self, config, split):
@@ -659,7 +724,11 @@ class Release:
 
     def read(self, path):
         """All bytes of a small file."""
-        return self.fs.cat_file(path)
+        return self._ask(self.fs.cat_file, path)
+
+    def _ask(self, question, path):
+        """What the file system says of a path; a server that fails is asked again."""
+        return question(path) if self.is_local else _retrying(path, question, path)
 
     def identity(self, modalities):
         """What tells these files from changed ones or others: places, sizes and times."""
@@ -667,10 +736,14 @@ class Release:
         for split in _SPLITS:
             paths += [self.split_path(config, split) for config in _JSON_LABELS]
             paths += [self.feature_path(modality, split) for modality in modalities]
-        return [self._file_identity(path) for path in paths if path]
+        return {path: self.file_identity(path) for path in paths if path}
 
-    def _file_identity(self, path):
-        info = self.fs.info(path)
+    def file_identity(self, path):
+        """What tells one file from a changed one, or None where it is gone."""
+        try:
+            info = self._ask(self.fs.info, path)
+        except FileNotFoundError:
+            return None
         # Servers tell a version in ways of their own. Of local files, rights and links say nothing.
         ignored = {"created", "gid", "ino", "mode", "nlink", "uid"} if "mtime" in info else ()
         return sorted((key, str(value)) for key, value in info.items() if key not in ignored)
@@ -688,7 +761,7 @@ class Release:
         if not self._names(self.root):
             # A server that lists no folders; the documented spelling may be there all the same.
             path = self._join(self.root, place)
-            return [path] if self.fs.exists(path) else []
+            return [path] if self._ask(self.fs.exists, path) else []
         paths = [self.root]
         for part in place.split("/"):
             paths = [
@@ -702,12 +775,15 @@ class Release:
     def _names(self, folder):
         if folder not in self._names_by_folder:
             try:
-                paths = self.fs.ls(folder, detail=False)
+                paths = self._ask(self._list, folder)
             except (OSError, NotImplementedError):
                 paths = []
             names = {path.rstrip("/").rsplit("/", 1)[-1] for path in paths}
             self._names_by_folder[folder] = names
         return self._names_by_folder[folder]
+
+    def _list(self, folder):
+        return self.fs.ls(folder, detail=False)
 
     @staticmethod
     def _join(folder, name):
@@ -732,12 +808,38 @@ class _OpenRelease:
     def __init__(self, config):
         self.process_id = os.getpid()
         self._config = config
-        self._release = Release(config.data_dir)
+        self._release = Release(config.data_dir, config.source_options)
         self._files_by_split = {}
+        # `datasets` 5 shuffles and interleaves streams with a thread for each of them.
+        self._lock = threading.Lock()
 
     @functools.cached_property
     def _rows(self):
-        return _read_rows(self._release, self._config.name)
+        rows_by_split, difference = _read_rows(self._release, self._config.name)
+        if self._config.media:
+            media = _Media(self._config)
+            for row in itertools.chain.from_iterable(rows_by_split.values()):
+                for modality in self._config.media:
+                    row[modality] = media.of(modality, row[f"{modality}_name"])
+        self.check_unchanged()
+        return rows_by_split, difference
+
+    def check_unchanged(self):
+        """Raise if a file is not the one that was there when the dataset was asked for.
+
+        Else labels of one release could meet features of another, and a cache entry could hold
+        what its name does not say.
+        """
+        changed = [
+            path
+            for path, identity in (self._config.sources or {}).items()
+            if self._release.file_identity(path) != identity
+        ]
+        if changed:
+            raise IndoMERError(
+                f"{', '.join(changed)}: changed after the dataset was loaded. Load it again when "
+                "all files are complete."
+            )
 
     @property
     def rows_by_split(self):
@@ -751,12 +853,13 @@ class _OpenRelease:
 
     def feature_files(self, split):
         """Modality -> open feature pickle of a split."""
-        if split not in self._files_by_split:
-            self._files_by_split[split] = {
-                modality: self._open_features(modality, split)
-                for modality in self._config.feature_dims
-            }
-        return self._files_by_split[split]
+        with self._lock:
+            if split not in self._files_by_split:
+                self._files_by_split[split] = {
+                    modality: self._open_features(modality, split)
+                    for modality in self._config.feature_dims
+                }
+            return self._files_by_split[split]
 
     def _open_features(self, modality, split):
         path = self._release.feature_path(modality, split)
@@ -774,21 +877,28 @@ class _OpenRelease:
         files, rows = self.feature_files(split), self.rows_by_split[split]
         problems = []
         missing_any = set()
+
+        def note(missing, modality, what):
+            missing_any.update(row["sample_id"] for row in missing)
+            if missing:
+                names = [row[f"{modality}_name"] for row in missing]
+                where = f"{self._config.name}/{_SPLITS[split]}"
+                problems.append(f"{where}: {_count(names, rows, 'clips')} no {what}")
+
         for modality, file in files.items():
             for row in rows:
                 if row[f"{modality}_name"] in file:
                     self._check_width(modality, file, row[f"{modality}_name"])
             missing = [row for row in rows if row[f"{modality}_name"] not in file]
-            missing_any.update(row["sample_id"] for row in missing)
-            if missing:
-                names = [row[f"{modality}_name"] for row in missing]
-                where = f"{self._config.name}/{_SPLITS[split]}"
-                problems.append(f"{where}: {_count(names, rows, 'clips')} no {modality} features")
+            note(missing, modality, f"{modality} features")
+        for modality in self._config.media:
+            missing = [row for row in rows if row[modality] is None]
+            note(missing, modality, f"{modality} file in {self._config.media_dir!r}")
         if problems and self._config.on_missing == "error":
             _raise_all(
                 problems,
-                "Use split and feature files of one release, or pass on_missing='skip' (leave such "
-                "clips out) or on_missing='empty' (give them no frames).",
+                "Use files of one release, or pass on_missing='skip' (leave such clips out) or "
+                "on_missing='empty' (give them no frames, no file).",
             )
         for problem in problems:
             logger.warning("%s: on_missing=%r.", problem, self._config.on_missing)
@@ -808,8 +918,19 @@ class _OpenRelease:
                     modality: self._shape(modality, file, row[f"{modality}_name"], split)
                     for modality, file in files.items()
                 }
-                if None not in shapes.values():
+                if None not in shapes.values() and self._has_media(row, split):
                     yield row, shapes
+        if self._release.is_local:
+            # Of a server, this would be several questions per shard; it is asked for each range
+            # of a pickle to be of the version that was opened.
+            self.check_unchanged()
+
+    def _has_media(self, row, split):
+        if all(row[modality] is not None for modality in self._config.media):
+            return True
+        if self._config.on_missing == "error":
+            self.check_join(split)
+        return self._config.on_missing == "empty"
 
     def _shape(self, modality, file, name, split):
         if name in file:
@@ -833,6 +954,38 @@ class _OpenRelease:
                 f"{file.name}, clip {name!r}: expected shape (T, {dim}), found {shape}. If these "
                 f"features are meant to be so wide, pass {modality}_dim={shape[1]}."
             )
+
+
+class _Media:
+    """The files below `media_dir`, by the clips they are named after."""
+
+    def __init__(self, config):
+        fs, root = url_to_fs(config.media_dir, **(config.source_options or {}))
+        is_local = isinstance(fs, LocalFileSystem)
+        paths = fs.find(root) if is_local else _retrying(root, fs.find, root)
+        # (modality, clip) -> addresses.
+        self.addresses = collections.defaultdict(list)
+        for path in sorted(paths):
+            modality = _MEDIA_ENDINGS.get(os.path.splitext(path)[1].casefold())
+            if modality is not None:
+                address = path if is_local else fs.unstrip_protocol(path)
+                self.addresses[modality, _clip_key(path.replace(os.sep, "/"))].append(address)
+        if not self.addresses:
+            raise IndoMERError(
+                f"media_dir {config.media_dir!r}: expected clips such as clip_1_Cooking_1.mp4 or "
+                f".wav, found none. Known endings: {', '.join(_MEDIA_ENDINGS)}."
+            )
+
+    def of(self, modality, name):
+        """A `datasets.Video` or `datasets.Audio` value that is not decoded, or None."""
+        addresses = self.addresses.get((modality, _clip_key(name)), [])
+        if not addresses and modality == "audio":
+            return self.of("video", name)
+        exact = [address for address in addresses if address.endswith(f"/{name}")]
+        found = exact or addresses
+        if len(found) > 1:
+            raise IndoMERError(f"{name} is there twice: {', '.join(found)}. Remove all but one.")
+        return {"bytes": None, "path": found[0]} if found else None
 
 
 # --- Labels and transcripts ---------------------------------------------------------------------
@@ -1139,6 +1292,7 @@ class FeatureFile:
         self._clips = {}
         self._scanner = None
         self._complete = False
+        self._lock = threading.RLock()
 
     def __len__(self):
         self._index_all()
@@ -1220,13 +1374,17 @@ class FeatureFile:
 
     def _find(self, key):
         """Look a clip up, indexing on until it is found."""
-        if key not in self._clips and not self._complete:
-            self._index_until(key)
+        if key not in self._clips:
+            with self._lock:
+                # Another thread may have come as far in the meantime.
+                if key not in self._clips and not self._complete:
+                    self._index_until(key)
         return self._clips.get(key)
 
     def _index_all(self):
-        if not self._complete:
-            self._index_until(None)
+        with self._lock:
+            if not self._complete:
+                self._index_until(None)
 
     def _index_until(self, key):
         if self._scanner is None:
@@ -1310,8 +1468,76 @@ def _open_source(path, fs):
         fs, path = url_to_fs(os.fspath(path))
     if isinstance(fs, LocalFileSystem):
         return _LocalSource(path)
-    # Small blocks: an index looks at a few hundred bytes between one payload and the next.
-    return _FileSource(fs.open(path, "rb", block_size=1 << 16), path, owned=True)
+    file, etag = _retrying(path, _open_remote, fs, path)
+    if isinstance(file, AbstractBufferedFile):
+        return _RemoteSource(file, fs, path, etag)
+    # In memory, in an archive: nothing to gain from reading ahead.
+    return _FileSource(file, path, owned=True)
+
+
+def _open_remote(fs, path):
+    """Open a file that is read in ranges; return it and what asks for the same version again."""
+    if not _is_http(fs):
+        return fs.open(path, "rb", cache_type="none"), {}
+    info = fs.info(path)
+    # A weak tag never equals anything when it is asked for in this way.
+    etag = info.get("ETag", "")
+    same = {"If-Match": etag} if etag and not etag.startswith("W/") else {}
+    headers = {**fs.kwargs.get("headers", {}), **same}
+    size = info["size"] if info.get("partial", True) else None
+    return fs.open(path, "rb", cache_type="none", size=size, headers=headers), headers
+
+
+def _is_http(fs):
+    return "http" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+
+
+def _retrying(path, read, *args):
+    """`read(*args)`, once more after each pause where a server or the way to it failed."""
+    for pause in (*_RETRY_PAUSES, None):
+        try:
+            return read(*args)
+        except Exception as error:  # The library of each server has errors of its own.
+            reason = error
+            if type(error.__cause__).__module__.startswith("aiohttp"):
+                # fsspec says of any failure to look at a file that there is none.
+                reason = error.__cause__
+            status = getattr(reason, "status", None)
+            if status == 412 or type(error).__name__ == "FileExpired":
+                name = os.path.basename(str(path))
+                raise IndoMERError(
+                    f"{name}: the file changed on the server while it was read. {_CHANGED}"
+                ) from error
+            if status is not None and status < 500 and status not in (408, 425, 429):
+                if isinstance(error, OSError):
+                    raise
+                raise PermissionError(f"{path}: the server answered {status}") from error
+            if isinstance(reason, _NOT_TRIED_AGAIN):
+                raise
+            if pause is None:
+                raise IndoMERError(
+                    f"{path}: could not be read in {len(_RETRY_PAUSES) + 1} attempts (the last: "
+                    f"{type(reason).__name__}: {reason}). Check the address, the network and the "
+                    f"server, and try again."
+                ) from error
+            logger.warning("%s: %s; trying again in %s s.", path, reason or repr(reason), pause)
+        time.sleep(pause)
+
+
+# Seconds before the second, third... attempt to read from a server.
+_RETRY_PAUSES = (0.5, 1, 2, 4)
+
+# What another attempt would not change.
+_NOT_TRIED_AGAIN = (
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    NotImplementedError,
+    PermissionError,
+    ImportError,
+    TypeError,
+    ValueError,
+)
 
 
 class _FileSource:
@@ -1319,6 +1545,7 @@ class _FileSource:
 
     def __init__(self, file, name, owned):
         self._file, self._owned = file, owned
+        self._lock = threading.Lock()
         self.name = os.path.basename(str(name))
         try:
             self.size = file.seek(0, os.SEEK_END)
@@ -1335,9 +1562,10 @@ class _FileSource:
 
     def read_into(self, start, array):
         """Fill a C-contiguous array with the bytes from `start` on."""
-        self._check_unchanged()
         wanted = memoryview(array.reshape(-1).view(np.uint8))
         n_read = self._fill(start, wanted)
+        # Afterwards: what was read is then known to be of the file that was indexed.
+        self._check_unchanged()
         if n_read != len(wanted):
             raise IndoMERError(
                 f"{self.name}: the file changed while it was read: expected {len(wanted)} bytes at "
@@ -1348,8 +1576,8 @@ class _FileSource:
         """The content of a `_Bytes`, whatever its form."""
         if span.literal is not None:
             return span.literal
-        self._check_unchanged()
         content = self.read(span.start, span.start + span.stored)
+        self._check_unchanged()
         if span.encoding is None:
             return content
         try:
@@ -1378,8 +1606,10 @@ class _FileSource:
         return n_read
 
     def _read_some(self, start, wanted):
-        self._file.seek(start)
-        content = self._file.read(len(wanted))
+        # A file object has one place: between these two nobody else may move it.
+        with self._lock:
+            self._file.seek(start)
+            content = self._file.read(len(wanted))
         wanted[: len(content)] = content
         return len(content)
 
@@ -1401,18 +1631,24 @@ class _LocalSource(_FileSource):
 
     def __init__(self, path):
         super().__init__(io.FileIO(path), path, owned=True)
-        self._stat = os.fstat(self._file.fileno())
+        self._path, self._stat = path, os.fstat(self._file.fileno())
         self._last_start = 0
 
     def _read_some(self, start, wanted):
         if hasattr(os, "preadv"):
             return os.preadv(self._file.fileno(), [wanted], start)
-        self._file.seek(start)
-        return self._file.readinto(wanted)
+        with self._lock:
+            self._file.seek(start)
+            return self._file.readinto(wanted)
 
     def _check_unchanged(self):
-        now = os.fstat(self._file.fileno())
-        if (now.st_size, now.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns):
+        # By its path: another file may have been put in its place. One that was only deleted stays
+        # whole as long as it is open.
+        try:
+            now = os.stat(self._path)
+        except FileNotFoundError:
+            now = os.fstat(self._file.fileno())
+        if [getattr(now, part) for part in _STAT] != [getattr(self._stat, part) for part in _STAT]:
             raise IndoMERError(f"{self.name}: the file changed while it was read. {_CHANGED}")
 
     def read(self, start, stop):
@@ -1436,6 +1672,163 @@ class _LocalSource(_FileSource):
     def _advise(self, advice, start=0, n_bytes=0):
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._file.fileno(), start, n_bytes, getattr(os, advice))
+
+
+class _RemoteSource(_FileSource):
+    """Bytes of a file on a server, fetched with few requests.
+
+    What is read in order is fetched in growing blocks, anything else as it is asked for. While an
+    index is made, the next places of a regular file are guessed and fetched together: in one
+    request where the server gives several ranges at once, else in some at the same time.
+    """
+
+    def __init__(self, file, fs, path, headers):
+        super().__init__(file, path, owned=True)
+        self._fs, self._path, self._headers = fs, path, headers
+        # (start, bytes) of what is held: two blocks, since an index looks beyond the frames that
+        # are asked for next, and pieces of what lies between payloads.
+        self._blocks, self._pieces = [(0, b"")], []
+        self._n_ahead = 0
+        self._is_sparse, self._last_start, self._strides = False, 0, ()
+        self._gives_ranges = _is_http(fs)
+        # Those whose requests may be under way at the same time.
+        self._is_parallel = fs.async_impl or "hf" in fs.protocol
+
+    def _read_some(self, start, wanted):
+        with self._lock:
+            return self._read_held(start, wanted)
+
+    def _read_held(self, start, wanted):
+        if not self._is_sparse:
+            # Frames were asked for: clips are read as they are found.
+            self._strides = ()
+        elif start - self._last_start > _PIECE_BYTES:
+            self._strides = *self._strides[-1:], start - self._last_start
+            self._last_start = start
+        held = self._held(start)
+        if held is None:
+            self._fetch(start, len(wanted))
+            held = self._held(start)
+        if held is None:
+            return 0
+        place, content = held
+        content = memoryview(content)[start - place :][: len(wanted)]
+        wanted[: len(content)] = content
+        return len(content)
+
+    def _held(self, start):
+        for place, content in (*self._blocks, *self._pieces):
+            if place <= start < place + len(content):
+                return place, content
+        return None
+
+    def _fetch(self, start, n_bytes):
+        block_start, block = self._blocks[-1]
+        gap = start - block_start - len(block) if block else -1
+        near = _NEAR_BYTES if self._is_sparse and not self._is_regular else _PIECE_BYTES
+        if 0 <= gap <= near:
+            least, most = _AHEAD_BYTES
+            self._n_ahead = min(max(2 * self._n_ahead, least), most)
+            # What was passed over comes along: it may be the frames that are asked for next.
+            start, n_bytes = start - gap, n_bytes + gap
+        elif self._is_sparse and start:
+            self._pieces = self._fetch_pieces(self._guess(start, max(n_bytes, _PIECE_BYTES)))
+            return
+        else:
+            self._n_ahead = 0
+        stop = min(start + max(n_bytes + self._n_ahead, _BLOCK_BYTES), self.size)
+        self._blocks = [self._blocks[-1], (start, self._fetch_range(start, stop))]
+
+    @property
+    def _is_regular(self):
+        """Whether payloads were passed over at one distance, worth a jump."""
+        return (
+            len(self._strides) == 2
+            and self._strides[1] > 4 * _PIECE_BYTES
+            and abs(self._strides[1] - self._strides[0]) < _PIECE_BYTES
+        )
+
+    def _guess(self, start, n_bytes):
+        """(start, stop) of what is wanted now, and of what will be if clips go on like this."""
+        spans = [(start, min(start + n_bytes, self.size))]
+        may_guess = self._is_regular and (self._gives_ranges or self._is_parallel)
+        for i in range(1, _PIECES if may_guess else 1):
+            # Clip names differ in length: the further ahead, the less certain is the place.
+            place, spread = start + i * self._strides[1], i * _NAME_SPREAD
+            if place + spread + n_bytes < self.size:
+                spans.append((place - spread, place + spread + n_bytes))
+        return spans
+
+    def _fetch_pieces(self, spans):
+        if len(spans) > 1 and self._gives_ranges:
+            pieces = _retrying(self._path, sync, self._fs.loop, self._fetch_together, spans)
+            if pieces is not None:
+                return pieces
+            self._gives_ranges = False
+        if len(spans) == 1:
+            return [(spans[0][0], self._fetch_range(*spans[0]))]
+        with concurrent.futures.ThreadPoolExecutor(_CONNECTIONS) as pool:
+            contents = pool.map(lambda span: self._fetch_range(*span), spans)
+            return [(start, content) for (start, _), content in zip(spans, contents)]
+
+    def _fetch_range(self, start, stop):
+        def fetch():
+            # The method by which fsspec's files ask their servers; unlike seek and read, threads
+            # may use it at the same time.
+            try:
+                content = self._file._fetch_range(start, stop)
+            except ValueError as error:
+                raise IndoMERError(
+                    f"{self.name}: expected a server that gives parts of files ({error}). Download "
+                    "the release and load the copy."
+                ) from error
+            if len(content) != stop - start:
+                raise ConnectionError(
+                    f"expected {stop - start} bytes at byte {start}, got {len(content)}"
+                )
+            return content
+
+        return _retrying(self._path, fetch)
+
+    async def _fetch_together(self, spans):
+        """Several ranges in one request (RFC 9110, 14.6), or None where the server gives none."""
+        import aiohttp
+
+        ranges = ",".join(f"{start}-{stop - 1}" for start, stop in spans)
+        options = {**self._fs.kwargs, "headers": {**self._headers, "Range": f"bytes={ranges}"}}
+        session = await self._fs.set_session()
+        async with session.get(self._fs.encode_url(self._path), **options) as response:
+            response.raise_for_status()
+            if response.status != 206 or response.content_type != "multipart/byteranges":
+                # The answer, maybe the whole file, is not waited for.
+                return None
+            pieces = []
+            async for part in aiohttp.MultipartReader.from_response(response):
+                start = re.match(r"bytes (\d+)-", part.headers["Content-Range"])
+                pieces.append((int(start[1]), bytes(await part.read())))
+            return pieces
+
+    @contextlib.contextmanager
+    def sparse_reading(self):
+        self._is_sparse = True
+        try:
+            yield
+        finally:
+            self._is_sparse = False
+
+
+# What is fetched ahead of what is read in order: at first, and at most.
+_AHEAD_BYTES = (1 << 20, 8 << 20)
+
+# An index reads on over gaps of this size, rather than with a request each.
+_NEAR_BYTES = 1 << 18
+
+# What lies between two payloads, with some of what follows; how many such pieces are fetched
+# together, by how many connections where it takes several; and by how much names differ in length.
+_PIECE_BYTES = 2048
+_PIECES = 100
+_CONNECTIONS = 16
+_NAME_SPREAD = 16
 
 
 def _decode_python_text(content, encoding):
@@ -1485,6 +1878,7 @@ _MAX_VALUES = 2**30
 
 _REGENERATE = "Fetch the file again, or have it written again from the arrays."
 _CHANGED = "Open it again when it is complete."
+_STAT = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
 _UNSAFE = "Nothing was run. Fetch the file again from the project page; do not use this copy."
 _TRUNCATED = "The file is cut short, probably by an interrupted download: fetch it again."
 
@@ -1822,7 +2216,8 @@ class _Scanner:
     def _check_left(self, n_bytes):
         left = self.source.size - self._position
         if n_bytes > left:
-            self._fail(f"expected {n_bytes} more bytes, the file ends after {left}", _TRUNCATED)
+            end = f"byte {self.source.size}"
+            self._fail(f"expected {n_bytes} more bytes, the file ends at {end}", _TRUNCATED)
 
     def _take_uint(self, n_bytes):
         if n_bytes == 1:
@@ -1834,7 +2229,8 @@ class _Scanner:
         start = self._position
         stop = self.source.find_newline(start)
         if stop is None:
-            self._fail("expected a line end, found the end of the file", _TRUNCATED)
+            end = f"byte {self.source.size}"
+            self._fail(f"expected a line end, the file ends at {end}", _TRUNCATED)
         self._offset += stop + 1 - start
         return start, stop - start
 

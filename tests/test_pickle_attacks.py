@@ -1179,7 +1179,7 @@ LENGTHS = [
             f"{name}_past_the_end",
             value_file(f"RAW {code + length!r}"),
             SAFE,
-            rf"{name}: expected \d+ more bytes, the file ends after \d+",
+            rf"{name}: expected \d+ more bytes, the file ends at byte \d+",
         )
         for name, code, length in (
             ("SHORT_BINBYTES", b"C", b"\xff"),

@@ -1,0 +1,346 @@
+"""Releases behind addresses: real servers, counted requests and bytes, lines that break."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from release_writers import assert_same_bits, make_clips, write_features, write_release
+from servers import BadLine, free_port, nginx, s3, wait_for
+
+import indomer
+
+# Enough clips that a request for each would show, with payloads that nobody fetches by chance.
+N_CLIPS, N_VIDEO, N_AUDIO = 240, 120, 600
+# The stand-in for S3 reads a whole object for each range of it.
+N_S3 = 30
+VIDEO_BYTES, AUDIO_BYTES = N_VIDEO * 673 * 4, N_AUDIO * 18 * 4
+CLIP_BYTES = VIDEO_BYTES + AUDIO_BYTES
+VIDEO, AUDIO = (f"{name}_feature/train_{name}_features.pkl" for name in ("video", "audio"))
+
+
+def write_both(root, n_clips, n_video, n_audio):
+    """Two releases with the same clips: pickles in the order of the JSON, and in the reverse."""
+    train = make_clips(n_clips, n_video=n_video, n_audio=n_audio)
+    val = make_clips(8, first_video=900)
+    write_release(root / "reversed", train, val)
+    write_release(root / "ordered", train, val, features=False)
+    for split, clips in (("train", train), ("val", val)):
+        for modality in ("video", "audio"):
+            write_features(root / "ordered", modality, split, clips)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A folder with two releases of 90 MB."""
+    root = tmp_path_factory.mktemp("served")
+    write_both(root, N_CLIPS, N_VIDEO, N_AUDIO)
+    yield root
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def server(served, tmp_path):
+    with nginx(served, tmp_path / "nginx") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory):
+    """A bucket with two smaller ones; requests are counted by an nginx in front."""
+    s3fs = pytest.importorskip("s3fs")
+    folder = tmp_path_factory.mktemp("bucket")
+    write_both(folder, N_S3, N_VIDEO, N_AUDIO)
+    with s3() as storage:
+        proxy = f"proxy_pass {storage.endpoint}; proxy_set_header Host $http_host;"
+        with nginx(folder, tmp_path_factory.mktemp("nginx"), more=proxy) as front:
+            options = {**storage.options, "client_kwargs": {"endpoint_url": front.url}}
+            fs = s3fs.S3FileSystem(**storage.options)
+            fs.mkdir("releases")
+            fs.put(str(folder) + "/", "releases/", recursive=True)
+            yield SimpleNamespace(
+                url="s3://releases",
+                folder=folder,
+                options=options,
+                fs=s3fs.S3FileSystem(**options),
+                requests=front.requests,
+            )
+
+
+def assert_same_rows(found, expected):
+    found, expected = list(found.with_format("numpy")), list(expected.with_format("numpy"))
+    assert len(found) == len(expected)
+    for row, other in zip(found, expected):
+        for column in other:
+            if column.endswith("_feature"):
+                assert_same_bits(row[column], other[column])
+            else:
+                assert row[column] == other[column]
+
+
+def n_bytes(requests):
+    return sum(request.n_bytes for request in requests)
+
+
+def of(requests, path):
+    return [request for request in requests if request.path.endswith(path)]
+
+
+# --- Same rows ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["ordered", "reversed"])
+@pytest.mark.parametrize("autoindex", [True, False], ids=["listed", "unlisted"])
+def test_http_streams_the_rows_of_the_folder(served, tmp_path, load, order, autoindex):
+    with nginx(served, tmp_path / "nginx", autoindex=autoindex, multirange=autoindex) as server:
+        found = load("3_class", f"{server.url}/{order}", split="train", streaming=True)
+        expected = load("3_class", served / order, split="train", streaming=True)
+        assert_same_rows(found, expected)
+
+
+@pytest.mark.parametrize("num_proc", [None, 2])
+def test_http_prepares_the_rows_of_the_folder(server, served, load, num_proc):
+    address = f"{server.url}/reversed"
+    found = load("7_class", address, split="train", trim_padding=True, num_proc=num_proc)
+    expected = load("7_class", served / "reversed", split="train", trim_padding=True)
+    assert_same_rows(found, expected)
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_s3_gives_the_rows_of_the_folder(bucket, load, streaming):
+    address = f"{bucket.url}/reversed"
+    options = {"split": "train", "streaming": streaming, "trim_padding": True}
+    found = load("7_class", address, storage_options=bucket.options, **options)
+    expected = load("7_class", bucket.folder / "reversed", **options)
+    assert_same_rows(found, expected)
+
+
+def test_zip_behind_http_streams(tmp_path, load):
+    write_release(tmp_path / "release", make_clips(4), make_clips(2, first_video=50))
+    shutil.make_archive(str(tmp_path / "release"), "zip", tmp_path / "release")
+    with nginx(tmp_path, tmp_path / "nginx") as server:
+        address = f"zip://::{server.url}/release.zip"
+        found = load("7_class", address, split="train", streaming=True)
+        expected = load("7_class", tmp_path / "release", split="train", streaming=True)
+        assert_same_rows(found, expected)
+
+
+def test_workers_stream_each_clip_once(server, load):
+    torch_data = pytest.importorskip("torch.utils.data")
+    stream = load("7_class", f"{server.url}/ordered", split="train", streaming=True)
+    next(iter(stream))
+    loader = torch_data.DataLoader(stream.select_columns("sample_id"), None, num_workers=2)
+    found = [row["sample_id"] for row in loader]
+    assert len(found) == len(set(found)) == N_CLIPS
+
+
+# --- Few requests, few bytes ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["ordered", "reversed"])
+def test_http_first_example_fetches_little(server, load, order):
+    stream = load("7_class", f"{server.url}/{order}", split="train", streaming=True)
+    next(iter(stream))
+    requests = server.requests()
+    assert n_bytes(requests) < 16 * CLIP_BYTES
+    features = of(requests, VIDEO) + of(requests, AUDIO)
+    assert len(features) < N_CLIPS / 8
+
+
+def test_http_index_takes_few_requests(server):
+    features = indomer.FeatureFile(f"{server.url}/reversed/{VIDEO}")
+    assert len(features) == N_CLIPS
+    requests = server.requests()
+    assert len(requests) < N_CLIPS / 16
+    assert n_bytes(requests) < 8 * VIDEO_BYTES
+
+
+def test_http_chosen_clips_fetch_their_bytes(server, served):
+    with indomer.FeatureFile(served / "reversed" / VIDEO) as features:
+        chosen = {name: features[name] for name in list(features)[5::23][:10]}
+    features = indomer.FeatureFile(f"{server.url}/reversed/{VIDEO}")
+    len(features)
+    server.requests()
+    for name, frames in chosen.items():
+        assert_same_bits(features[name], frames)
+    requests = server.requests()
+    assert len(requests) <= 12
+    assert n_bytes(requests) < 12 * VIDEO_BYTES
+
+
+def test_http_stream_in_order_reads_ahead(server, load):
+    """No index first: what is read in order comes in blocks, with hardly a byte twice."""
+    stream = load("7_class", f"{server.url}/ordered", split="train", streaming=True)
+    server.requests()
+    assert sum(1 for _ in stream) == N_CLIPS
+    requests = of(server.requests(), VIDEO)
+    assert len(requests) < N_CLIPS / 4
+    assert n_bytes(requests) < 1.1 * N_CLIPS * VIDEO_BYTES
+
+
+def test_s3_stream_in_order_reads_ahead(bucket, load):
+    address = f"{bucket.url}/ordered"
+    stream = load("7_class", address, split="train", streaming=True, storage_options=bucket.options)
+    bucket.requests()
+    rows = iter(stream)
+    next(rows)
+    requests = bucket.requests()
+    assert len(requests) < 20
+    assert n_bytes(requests) < 10 * CLIP_BYTES
+    assert sum(1 for _ in rows) == N_S3 - 1
+    assert len(of(bucket.requests(), VIDEO)) < N_S3 / 2
+
+
+def test_s3_chosen_clips_fetch_their_bytes_and_the_index(bucket):
+    """S3 gives one range per request: an index is many small ones at the same time."""
+    bucket.requests()
+    features = indomer.FeatureFile(f"releases/reversed/{VIDEO}", bucket.fs)
+    names = list(features)
+    for name in names[3::7][:4]:
+        assert features[name].shape == (N_VIDEO, 673)
+    assert n_bytes(of(bucket.requests(), VIDEO)) < (4 + 4) * VIDEO_BYTES
+
+
+@pytest.mark.slow
+def test_first_example_of_a_gigabyte(tmp_path, load):
+    make = [sys.executable, "benchmarks/make_release.py", "--scale", "0.2", "--out"]
+    subprocess.run([*make, tmp_path / "release"], check=True, cwd=os.path.dirname(__file__) + "/..")
+    with nginx(tmp_path, tmp_path / "nginx") as server:
+        stream = load("7_class", f"{server.url}/release", split="train", streaming=True)
+        next(iter(stream))
+        assert n_bytes(server.requests()) < 20e6
+
+
+# --- Servers and lines that fail ------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """The same number of attempts, with shorter pauses."""
+    monkeypatch.setattr(indomer, "_RETRY_PAUSES", [pause / 50 for pause in indomer._RETRY_PAUSES])
+
+
+def bad_line_to(server, after):
+    return BadLine(int(server.url.rsplit(":", 1)[1]), after)
+
+
+@pytest.mark.parametrize("after", [1, 100_000])
+def test_reset_connection_is_tried_again(server, served, impatient, after):
+    with indomer.FeatureFile(served / "reversed" / VIDEO) as features:
+        expected = {name: features[name] for name in list(features)[:3]}
+    line = bad_line_to(server, after)
+    features = indomer.FeatureFile(f"{line.url}/reversed/{VIDEO}")
+    for name, frames in expected.items():
+        line.n_resets = 2
+        assert_same_bits(features[name], frames)
+    assert line.n_connections >= 3
+    line.close()
+
+
+def test_connection_that_stays_reset_is_reported(server, load, impatient):
+    line = bad_line_to(server, 1)
+    rows = iter(load("7_class", f"{line.url}/ordered", split="train", streaming=True))
+    next(rows)
+    line.n_resets = 10_000
+    with pytest.raises(
+        indomer.IndoMERError, match="_features.pkl: could not be read in 5 attempts"
+    ):
+        list(rows)
+    line.close()
+
+
+def test_unreachable_server_is_not_taken_for_an_empty_folder(load, impatient):
+    address = f"http://127.0.0.1:{free_port()}/release"
+    with pytest.raises(indomer.IndoMERError, match=f"{address}.*could not be read in 5 attempts"):
+        load("7_class", address, streaming=True)
+
+
+def test_http_without_the_files_tells_where_they_were_looked_for(server, load):
+    address = f"{server.url}/nothing"
+    with pytest.raises(indomer.IndoMERError, match=f"{address}/7_class/train.json"):
+        load("7_class", address, streaming=True)
+
+
+def test_file_replaced_on_the_server_is_noticed(served, tmp_path, load):
+    folder = tmp_path / "root"
+    shutil.copytree(served / "ordered", folder / "release")
+    with nginx(folder, tmp_path / "nginx") as server:
+        rows = iter(load("7_class", f"{server.url}/release", split="train", streaming=True))
+        next(rows)
+        path = folder / "release" / VIDEO
+        entries = pickle.loads(path.read_bytes())
+        for entry in entries:
+            entry["video_feature"] = entry["video_feature"] + 1
+        (folder / "new").write_bytes(pickle.dumps(entries, 4))
+        os.replace(folder / "new", path)
+        with pytest.raises(indomer.IndoMERError, match=r"train_video_features.pkl.*changed"):
+            list(rows)
+
+
+def test_object_replaced_in_the_bucket_is_noticed(bucket, load):
+    folder, address = str(bucket.folder / "ordered"), f"{bucket.url}/replaced"
+    bucket.fs.put(folder, "releases/replaced", recursive=True)
+    stream = load("7_class", address, split="train", streaming=True, storage_options=bucket.options)
+    rows = iter(stream)
+    next(rows)
+    bucket.fs.put(str(bucket.folder / "reversed" / VIDEO), f"releases/replaced/{VIDEO}")
+    with pytest.raises(indomer.IndoMERError, match=r"train_video_features.pkl.*changed"):
+        list(rows)
+
+
+def test_labels_replaced_on_the_server_are_noticed(served, tmp_path):
+    folder = tmp_path / "root"
+    shutil.copytree(served / "ordered", folder / "release", ignore=lambda _, names: [VIDEO, AUDIO])
+    with nginx(folder, tmp_path / "nginx") as server:
+        builder = indomer.IndoMER(
+            config_name="7_class", data_dir=f"{server.url}/release", cache_dir=str(tmp_path)
+        )
+        with open(folder / "release" / "7_class" / "train.json", "a") as file:
+            file.write(" ")
+        with pytest.raises(indomer.IndoMERError, match="train.json: changed"):
+            builder.as_streaming_dataset("train")
+
+
+def test_server_without_ranges_is_refused(served, tmp_path):
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    server = subprocess.Popen(command, cwd=served, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port, server)
+        with pytest.raises(
+            indomer.IndoMERError, match="train_video_features.pkl: expected a server"
+        ):
+            len(indomer.FeatureFile(f"http://127.0.0.1:{port}/ordered/{VIDEO}"))
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def test_secrets_stay_out_of_cache_and_words(bucket, load):
+    options = {**bucket.options, "secret": "nobody-reads-this"}
+    builder = indomer.IndoMER(
+        config_name="7_class",
+        data_dir=f"{bucket.url}/ordered",
+        storage_options=options,
+        cache_dir="memory://",
+    )
+    other = indomer.IndoMER(
+        config_name="7_class",
+        data_dir=f"{bucket.url}/ordered",
+        storage_options=bucket.options,
+        cache_dir="memory://",
+    )
+    assert builder.config_id == other.config_id
+    assert "nobody-reads-this" not in repr(builder.config) + repr(builder.info)
+
+
+def test_remote_cut_short_tells_the_byte(served, tmp_path):
+    content = (served / "ordered" / VIDEO).read_bytes()
+    (tmp_path / "cut.pkl").write_bytes(content[: len(content) // 2])
+    with nginx(tmp_path, tmp_path / "nginx") as server:
+        features = indomer.FeatureFile(f"{server.url}/cut.pkl")
+        with pytest.raises(indomer.IndoMERError, match=r"cut.pkl, byte \d+, .*cut short"):
+            len(features)
