@@ -1,0 +1,188 @@
+"""Batches of clips: frames padded to the longest clip, masks of what is true, labels, tokens.
+
+    loader = torch.utils.data.DataLoader(
+        indomer_tools.torch_dataset(train), batch_size=16, shuffle=True,
+        collate_fn=indomer_tools.PaddingCollator(),
+    )
+
+torch is imported when a batch is made.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+import indomer
+from indomer_tools.torch_data import table_columns
+
+if TYPE_CHECKING:
+    import torch
+
+# Labels that PyTorch's losses pass over: the default of their `ignore_index`.
+NO_LABEL = -100
+
+
+class PaddingCollator:
+    """Make one batch of examples; a `collate_fn` for `DataLoader` and `transformers.Trainer`.
+
+    Examples are those of a prepared or streamed dataset, trimmed or padded, in the default format
+    or as `with_format` gives them ("numpy", "torch", "arrow"), and those of `torch_dataset`, which
+    are the fastest. Whatever the form, only true frames come into the batch: those before
+    `video_length` and `audio_length`, or, where these columns are gone, before the trailing
+    all-zero frames.
+
+    A batch is a dict of contiguous tensors, with B clips, and T the frames of the longest one:
+
+    ==================================== ================ ========== ============================
+    key                                  shape            dtype      from
+    ==================================== ================ ========== ============================
+    ``video_feature``                    (B, T_v, 673)    float32    the column; 0 after the clip
+    ``video_mask``                       (B, T_v)         bool       True on true frames
+    ``audio_feature``, ``audio_mask``    (B, T_a, 18)     the same   the same
+    ``labels``                           (B,)             int64      `label`
+    ``emotion`` and other label columns  (B,)             int64      the column
+    ``input_ids``, ...                   (B, tokens)      int64      the tokenizer, from `text`
+    ==================================== ================ ========== ============================
+
+    A column that examples do not have makes no key. A clip without features has a mask that is all
+    False. T is 1 at least, since few layers take a sequence of no frames. A label that is not
+    known is -100, which the losses of PyTorch pass over. Other columns, such as strings, are left
+    out, because a Trainer passes all it gets to the model: see `keep`.
+
+    Args:
+        pad_to_multiple_of: Round T up to a multiple of this.
+        tokenizer: A tokenizer of transformers, called on the transcripts of a batch.
+        replace_nonfinite: Replace NaN and infinities by 0. They are kept otherwise.
+        keep: Columns to return as lists, such as ("sample_id",).
+        video_dim: Values of a video frame.
+        audio_dim: Values of an audio frame.
+
+    Raises:
+        IndoMERError: When called: frames of another shape, or a column that is not there.
+    """
+
+    def __init__(
+        self,
+        pad_to_multiple_of: int | None = None,
+        tokenizer: Callable[..., Mapping[str, Any]] | None = None,
+        replace_nonfinite: bool = False,
+        *,
+        keep: Sequence[str] = (),
+        video_dim: int = 673,
+        audio_dim: int = 18,
+    ) -> None:
+        if pad_to_multiple_of is not None and pad_to_multiple_of < 1:
+            raise indomer.IndoMERError(
+                f"pad_to_multiple_of: expected 1 or more, got {pad_to_multiple_of!r}."
+            )
+        self.pad_to_multiple_of = pad_to_multiple_of or 1
+        self.tokenizer = tokenizer
+        self.replace_nonfinite = replace_nonfinite
+        self.keep = tuple(keep)
+        self.dims = {"video": video_dim, "audio": audio_dim}
+
+    def __call__(self, examples: Sequence[Any]) -> dict[str, Any]:
+        import torch
+
+        examples = [_as_mapping(example) for example in examples]
+        columns = examples[0].keys()
+        batch: dict[str, Any] = {}
+        for modality in self.dims:
+            if f"{modality}_feature" in columns:
+                batch |= self._padded(modality, examples)
+        for column in ("label", *indomer._LABEL_COLUMNS):
+            if column in columns:
+                ids = [_as_int(example[column]) for example in examples]
+                labels = torch.tensor([NO_LABEL if i is None else i for i in ids])
+                batch["labels" if column == "label" else column] = labels
+        if self.tokenizer is not None:
+            texts = _column(examples, "text", "tokenizer")
+            batch |= self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        return batch | {column: _column(examples, column, "keep") for column in self.keep}
+
+    def _padded(self, modality: str, examples: list[Mapping[str, Any]]) -> dict[str, Any]:
+        """The features of one modality, and their mask."""
+        import torch
+
+        clips = [self._true_frames(modality, example) for example in examples]
+        lengths = np.array([len(clip) for clip in clips])
+        multiple = self.pad_to_multiple_of
+        n_frames = math.ceil(max(1, lengths.max()) / multiple) * multiple
+        padded = _zeros((len(clips), n_frames, self.dims[modality]))
+        # numpy, here and for the mask: torch would start threads, which are slower than the work
+        # itself wherever other processes keep the cores busy.
+        for row, clip in zip(padded.numpy(), clips):
+            frames = row[: len(clip)]
+            frames[:] = clip
+            if self.replace_nonfinite:
+                frames[~np.isfinite(frames)] = 0
+        mask = torch.from_numpy(np.arange(n_frames) < lengths[:, None])
+        return {f"{modality}_feature": padded, f"{modality}_mask": mask}
+
+    def _true_frames(self, modality: str, example: Mapping[str, Any]) -> np.ndarray:
+        """The frames of one clip without its padding, of shape (T, D)."""
+        column, dim = f"{modality}_feature", self.dims[modality]
+        frames = _as_array(example[column])
+        if not len(frames):
+            return np.empty((0, dim), np.float32)
+        if frames.ndim != 2 or frames.shape[1] != dim:
+            raise indomer.IndoMERError(
+                f"{example.get('sample_id', 'a clip')}, {column}: expected shape (T, {dim}), "
+                f"found {frames.shape}. For other features pass their width: "
+                f"PaddingCollator({modality}_dim=...)."
+            )
+        length = _as_int(example.get(f"{modality}_length"))
+        if length is not None:
+            return frames[:length]
+        # Looked for only where the last frame is 0: it takes a pass over the frames.
+        return frames if frames[-1].any() else frames[: indomer.true_length(frames)]
+
+
+def _zeros(shape: tuple[int, ...]) -> "torch.Tensor":
+    """A float32 tensor of zeros; in a worker of a `DataLoader`, in shared memory."""
+    import torch
+
+    if torch.utils.data.get_worker_info() is None:
+        # Memory of numpy, which asks for huge pages: pages of 4 KB cost more than their filling.
+        return torch.from_numpy(np.zeros(shape, np.float32))
+    # What torch's own collate does: what lies in shared memory is not copied on its way to the main
+    # process. The system gives it zeroed.
+    storage = torch.UntypedStorage._new_shared(4 * math.prod(shape))
+    return torch.empty(0).set_(storage).view(shape)
+
+
+def _as_mapping(example: Any) -> Mapping[str, Any]:
+    if isinstance(example, pa.Table):  # as with_format("arrow") gives it: a table of one row
+        return {column: values[0] for column, values in table_columns(example).items()}
+    return example
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """Frames in any form as an array; of shape (0,) where there are none."""
+    if not isinstance(value, np.ndarray):
+        try:
+            value = value.numpy() if hasattr(value, "numpy") else np.asarray(value, np.float32)
+        except (TypeError, ValueError) as error:
+            raise indomer.IndoMERError(
+                f"expected frames of the same number of values each: {error}."
+            ) from error
+    # `datasets` makes NaN of an array that is null.
+    return value if value.ndim else np.empty(0, np.float32)
+
+
+def _as_int(value: Any) -> int | None:
+    """A whole number, or None where `datasets` has None or made NaN of it."""
+    return None if value is None or value != value else int(value)
+
+
+def _column(examples: list[Mapping[str, Any]], column: str, option: str) -> list[Any]:
+    if column not in examples[0]:
+        raise indomer.IndoMERError(
+            f"PaddingCollator({option}=...) needs the column {column!r}; examples have "
+            f"{', '.join(examples[0])}. A Trainer drops columns that its model does not take: "
+            "pass remove_unused_columns=False."
+        )
+    return [example[column] for example in examples]

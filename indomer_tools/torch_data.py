@@ -1,0 +1,165 @@
+"""The fast way from a prepared table to batches: clips are views of the table, never copies.
+
+    dataset = indomer_tools.torch_dataset(train)
+
+Nothing here needs torch: a `DataLoader` takes any object with `__len__` and `__getitem__`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+
+import indomer
+
+# Column of frames -> column with their number before the padding.
+_LENGTH_COLUMNS = {"video_feature": "video_length", "audio_feature": "audio_length"}
+
+
+def torch_dataset(dataset: Any) -> Any:
+    """Wrap a loaded split for a PyTorch `DataLoader`; batches come from a `PaddingCollator`.
+
+        DataLoader(torch_dataset(train), batch_size=16, shuffle=True, collate_fn=PaddingCollator())
+
+    Args:
+        dataset: A `datasets.Dataset`, after whatever select, shuffle, filter, train_test_split,
+            concatenate; from Arrow, Parquet or memory; or a `datasets.IterableDataset`, which is
+            returned with numpy formatting.
+
+    Returns:
+        For a `Dataset`, a `ClipDataset`.
+
+    Raises:
+        IndoMERError: It is neither, or has a transform, or columns of features that are no frames.
+    """
+    if isinstance(dataset, datasets.IterableDataset):
+        return dataset.with_format("numpy")
+    if not isinstance(dataset, datasets.Dataset):
+        raise indomer.IndoMERError(
+            f"torch_dataset: expected one split, got {type(dataset).__name__}. "
+            'Choose one: torch_dataset(dataset["train"]).'
+        )
+    return ClipDataset(dataset)
+
+
+class ClipDataset:
+    """A split as a map-style dataset whose frames are views of the Arrow table.
+
+    An example has the columns of the split in the default format, but for `video_feature` and
+    `audio_feature`: read-only arrays of shape (T, D), without padding where the split has
+    `video_length` and `audio_length`. Numbers and strings of all rows are held in memory.
+
+    Pickled for a worker that is spawned, it is the dataset alone, that is, names of files.
+    """
+
+    def __init__(self, dataset: datasets.Dataset) -> None:
+        if dataset.format["type"] == "custom":
+            raise indomer.IndoMERError(
+                "torch_dataset reads the table itself, past the transform of this dataset. "
+                "Use map, or DataLoader(dataset, collate_fn=PaddingCollator()) without it."
+            )
+        self.dataset = dataset
+        self._columns = table_columns(dataset.data, dataset._indices, dataset.format["columns"])
+        others = [name for name in dataset.format["columns"] if name not in self._columns]
+        # Columns such as undecoded media, left to `datasets`.
+        self._others = dataset.select_columns(others) if others else None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Examples of a batch, which a `DataLoader` asks for at once."""
+        examples = [
+            {column: values[index] for column, values in self._columns.items()} for index in indices
+        ]
+        if self._others is not None:
+            for example, others in zip(examples, self._others.__getitems__(list(indices))):
+                example.update(others)
+        return examples
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"dataset": self.dataset}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+
+def table_columns(
+    table: Any, indices: Any = None, names: Iterable[str] | None = None
+) -> dict[str, list[Any]]:
+    """Columns of numbers and strings as lists, columns of frames as lists of views.
+
+    Args:
+        table: A `pa.Table` or the table of a `Dataset`.
+        indices: Table of one column, the rows to take; None for all.
+        names: Columns to take; by default all.
+
+    Returns:
+        Column -> a value for each row; columns of other types are left out.
+    """
+    rows = None if indices is None else indices.column(0).to_numpy()
+
+    def values_of(column: str, read: Callable[[str, pa.ChunkedArray], list[Any]]) -> list[Any]:
+        values = read(column, table.column(column))
+        return values if rows is None else [values[row] for row in rows]
+
+    columns = {}
+    for name in table.column_names if names is None else names:
+        if name in _LENGTH_COLUMNS:
+            columns[name] = values_of(name, _clips)
+            if _LENGTH_COLUMNS[name] in table.column_names:
+                lengths = values_of(_LENGTH_COLUMNS[name], _scalars)
+                columns[name] = [clip[:n] for clip, n in zip(columns[name], lengths)]
+        elif _is_scalar(table.column(name).type):
+            columns[name] = values_of(name, _scalars)
+    return columns
+
+
+def _is_scalar(arrow_type: pa.DataType) -> bool:
+    types = pa.types
+    return any(is_a(arrow_type) for is_a in (types.is_primitive, types.is_string, types.is_null))
+
+
+def _scalars(name: str, column: pa.ChunkedArray) -> list[Any]:
+    return column.to_pylist()
+
+
+def _clips(name: str, column: pa.ChunkedArray) -> list[np.ndarray]:
+    """A read-only view of the frames of each row, of shape (T, D); no frames where it is null."""
+    clips: list[np.ndarray] = []
+    for chunk in column.chunks:
+        storage = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
+        if not (_is_list(storage.type) and _is_list(storage.type.value_type)):
+            raise indomer.IndoMERError(
+                f"{name}: expected lists of frames, found {storage.type}. "
+                "Load the dataset again with indomer.load_dataset."
+            )
+        # `values` are those of the whole array that a chunk is a slice of; offsets count from its
+        # beginning.
+        frames = storage.values
+        first_frames = storage.offsets.to_numpy()
+        first_values = frames.offsets.to_numpy()
+        values = frames.values.to_numpy(zero_copy_only=False)
+        dim = int(first_values[1] - first_values[0]) if len(frames) else 0
+        bounds = first_values[first_frames]
+        if not np.array_equal(np.diff(bounds), dim * np.diff(first_frames)):
+            raise indomer.IndoMERError(
+                f"{name}: expected {dim} values in every frame, found others. "
+                "Load the dataset again with indomer.load_dataset."
+            )
+        clips += [
+            values[start:stop].reshape(-1, dim)
+            if stop > start
+            else np.empty((0, dim), values.dtype)
+            for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist())
+        ]
+    return clips
+
+
+def _is_list(arrow_type: pa.DataType) -> bool:
+    return pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)
