@@ -1,0 +1,164 @@
+"""Loads and exports in processes of their own, to be killed; small disks and read-only folders."""
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import datasets
+import pytest
+
+import indomer
+
+# A server that has imported the loader once, and forks for each run.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["indomer"])
+
+_ERROR = "error.txt"
+
+
+class Run:
+    """A call in a new process, and a folder for all that it leaves outside of its cache.
+
+    Args:
+        call: Function of a module of tests.
+        scratch: Folder to make: its temporary files, and what it raised.
+        arguments: Of the call.
+    """
+
+    def __init__(self, call, scratch, *arguments):
+        self.scratch = Path(scratch)
+        self.scratch.mkdir(parents=True)
+        self.process = _CONTEXT.Process(target=_run, args=(call, str(scratch), arguments))
+        self.process.start()
+
+    def stop_at_bytes(self, folder, n_bytes):
+        """Let it run until so many bytes lie below a folder; there it stands still."""
+        while self.process.is_alive() and bytes_below(folder) < n_bytes:
+            time.sleep(0.0005)
+        self._signal(signal.SIGSTOP)
+
+    def kill(self):
+        """SIGKILL for the process alone: those that it started go on."""
+        self.process.kill()
+        self.process.join()
+        self._signal(signal.SIGCONT)
+
+    def go_on(self):
+        self._signal(signal.SIGCONT)
+
+    def interrupt(self):
+        """What Ctrl+C in a terminal does: a SIGINT for the process and those it started."""
+        self._signal(signal.SIGINT)
+
+    def error(self):
+        """Let it run to its end; what it raised, as "Type: message", or None."""
+        self._signal(signal.SIGCONT)
+        self.process.join()
+        path = self.scratch / _ERROR
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    def _signal(self, number):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def has_open(self, suffix):
+        with contextlib.suppress(OSError):
+            links = list(Path(f"/proc/{self.process.pid}/fd").iterdir())
+            return any(os.readlink(link).endswith(suffix) for link in links)
+        return False
+
+    def processes(self):
+        """Numbers of the processes that it started and that are still there."""
+        found = []
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # Number, (name), state, parent, process group
+                number, _, fields = status.read_text().replace("(", ")").split(")", 2)
+                state, _, group = fields.split()[:3]
+                if int(group) == self.process.pid and state != "Z":
+                    found.append(int(number))
+        return sorted(set(found) - {self.process.pid})
+
+    def end(self):
+        """End all that is left of it."""
+        self.process.kill()
+        self.process.join()
+        self._signal(signal.SIGKILL)
+        shutil.rmtree(self.scratch)
+
+
+def _run(call, scratch, arguments):
+    os.setpgid(0, 0)
+    tempfile.tempdir = scratch
+    datasets.disable_progress_bars()
+    # Tracebacks of killed workers are not worth reading.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    try:
+        call(*arguments)
+    except BaseException as error:
+        message = f"{type(error).__name__}: {error}"
+        Path(scratch, _ERROR).write_text(message, encoding="utf-8")
+        sys.exit(1)
+
+
+def bytes_below(folder):
+    total = 0
+    for path in Path(folder).rglob("*"):
+        # Files are renamed while this looks at them.
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def load(options):
+    indomer.load_dataset(**options)
+
+
+def load_and_compare(options, expected):
+    """Raise unless the tables are those of the cache files `expected`, split -> path."""
+    loaded = indomer.load_dataset(**options)
+    for split, path in expected.items():
+        assert loaded[split].data.equals(datasets.Dataset.from_file(path).data), split
+
+
+def stream(options, n_rows):
+    rows = iter(indomer.load_dataset(streaming=True, split="train", **options))
+    for _ in range(n_rows):
+        next(rows)
+    time.sleep(60)
+
+
+# --- Disks ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def mounted(folder, *options, source="tmpfs"):
+    """A file system at a folder that is made; skips the test where this is not allowed."""
+    folder.mkdir()
+    command = ["mount", *options, str(source), str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("needs the command mount")
+    if done.returncode:
+        pytest.skip(f"needs to mount file systems: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        # Lazily: tables may still be mapped into memory.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def small_disk(folder, size):
+    return mounted(folder, "-t", "tmpfs", "-o", f"size={size}")
+
+
+def remount(folder, *options):
+    subprocess.run(["mount", "-o", ",".join(("remount", *options)), str(folder)], check=True)
