@@ -9,6 +9,7 @@ torch is imported when a batch is made.
 """
 
 import math
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,10 @@ class PaddingCollator:
         self.replace_nonfinite = replace_nonfinite
         self.keep = tuple(keep)
         self.dims = {"video": video_dim, "audio": audio_dim}
+        self._memory = {modality: _Memory() for modality in self.dims}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_memory": {modality: _Memory() for modality in self.dims}}
 
     def __call__(self, examples: Sequence[Any]) -> dict[str, Any]:
         import torch
@@ -111,12 +116,15 @@ class PaddingCollator:
         lengths = np.array([len(clip) for clip in clips])
         multiple = self.pad_to_multiple_of
         n_frames = math.ceil(max(1, lengths.max()) / multiple) * multiple
-        padded = _zeros((len(clips), n_frames, self.dims[modality]))
+        shape = len(clips), n_frames, self.dims[modality]
+        padded, is_zero = self._memory[modality].take(shape)
         # numpy, here and for the mask: torch would start threads, which are slower than the work
         # itself wherever other processes keep the cores busy.
         for row, clip in zip(padded.numpy(), clips):
             frames = row[: len(clip)]
             frames[:] = clip
+            if not is_zero:
+                row[len(clip) :] = 0
             if self.replace_nonfinite:
                 frames[~np.isfinite(frames)] = 0
         mask = torch.from_numpy(np.arange(n_frames) < lengths[:, None])
@@ -141,17 +149,41 @@ class PaddingCollator:
         return frames if frames[-1].any() else frames[: indomer.true_length(frames)]
 
 
-def _zeros(shape: tuple[int, ...]) -> "torch.Tensor":
-    """A float32 tensor of zeros; in a worker of a `DataLoader`, in shared memory."""
-    import torch
+class _Memory:
+    """Memory for batches, used again when nothing looks at it any more.
 
-    if torch.utils.data.get_worker_info() is None:
-        # Memory of numpy, which asks for huge pages: pages of 4 KB cost more than their filling.
-        return torch.from_numpy(np.zeros(shape, np.float32))
-    # What torch's own collate does: what lies in shared memory is not copied on its way to the main
-    # process. The system gives it zeroed.
-    storage = torch.UntypedStorage._new_shared(4 * math.prod(shape))
-    return torch.empty(0).set_(storage).view(shape)
+    The system gives new memory page by page and zeroed, which costs as much time as filling it. So
+    that of two batches is kept here.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[np.ndarray] = []
+
+    def take(self, shape: tuple[int, ...]) -> "tuple[torch.Tensor, bool]":
+        """A float32 tensor and whether it is all 0; in a worker of a `DataLoader`, shared."""
+        import torch
+
+        n_values = math.prod(shape)
+        if torch.utils.data.get_worker_info() is not None:
+            # What torch's own collate does: what lies in shared memory is not copied on its way to
+            # the main process. The system gives it zeroed.
+            storage = torch.UntypedStorage._new_shared(4 * n_values)
+            return torch.empty(0).set_(storage).view(shape), True
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = np.empty(0, np.float32)
+        if len(memory) < n_values:
+            # A little more, for the batch that is a little longer.
+            memory = np.empty(n_values * 9 // 8, np.float32)
+        batch = memory[:n_values].reshape(shape)
+        # The tensor, and whatever is made of it, keeps this array alive; nothing else does.
+        weakref.finalize(batch, self._give_back, memory).atexit = False
+        return torch.from_numpy(batch), False
+
+    def _give_back(self, memory: np.ndarray) -> None:
+        if len(self._free) < 2:
+            self._free.append(memory)
 
 
 def _as_mapping(example: Any) -> Mapping[str, Any]:

@@ -196,6 +196,35 @@ def test_absent_columns_make_no_key(load_train):
     assert set(collate([chosen[0]])) == {"audio_feature", "audio_mask"}
 
 
+def test_batches_that_are_kept_stay_as_they_are(train, clips):
+    """Memory is used again, but never that of a batch of which anything is left."""
+    dataset, collate = torch_dataset(train), PaddingCollator()
+    parts, expected = [], []
+    for start in range(0, len(dataset) - 3, 2):
+        rows = list(range(start, start + 3))
+        batch = collate(dataset.__getitems__(rows))
+        assert_batch(batch, clips, rows)
+        video, audio = batch["video_feature"], batch["audio_feature"]
+        parts.append(
+            [video[1:], audio.numpy()[:, 1:].T, video.view(-1).detach(), audio.unbind()[2]]
+        )
+        expected.append([np.array(part) for part in parts[-1]])
+        if start % 6 == 0:
+            parts.pop(0), expected.pop(0)
+        for kept, copies in zip(parts, expected):
+            for part, copy in zip(kept, copies):
+                np.testing.assert_array_equal(part, copy)
+
+
+def test_memory_of_a_dropped_batch_is_used_again(train):
+    dataset, collate = torch_dataset(train), PaddingCollator()
+    places = set()
+    for _ in range(5):
+        batch = collate(dataset.__getitems__([0, 1, 2]))
+        places.add(batch["video_feature"].data_ptr())
+    assert len(places) <= 2
+
+
 def test_kept_columns_are_lists(train, clips):
     collate = PaddingCollator(keep=("sample_id", "video_id", "video_length"))
     for dataset in (train, torch_dataset(train), train.with_format("arrow")):
