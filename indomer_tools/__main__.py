@@ -10,6 +10,7 @@ from datasets.exceptions import DatasetGenerationError
 
 import indomer
 from indomer_tools import check, demo, infos
+from indomer_tools.export import export
 from indomer_tools.report import to_html
 
 
@@ -58,6 +59,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=_run_check)
 
+    about = "write a release as a plain Parquet dataset with a card, for any tool and the Hub"
+    command = commands.add_parser("export", help=about, description=about.capitalize() + ".")
+    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
+    command.add_argument("out", metavar="OUT", help="folder to make; an earlier export is replaced")
+    command.add_argument("--config", choices=("3_class", "7_class"), help="default: both")
+    command.add_argument(
+        "--trim-padding", action="store_true", help="without each clip's trailing all-zero frames"
+    )
+    command.add_argument("--modalities", nargs="+", choices=("text", "audio", "video"))
+    command.add_argument(
+        "--on-missing", choices=("error", "skip", "empty"), help="for clips without features"
+    )
+    command.add_argument("--label-language", choices=("id", "en"), help="of class names")
+    command.add_argument("--video-dim", type=int, metavar="D", help="default: 673")
+    command.add_argument("--audio-dim", type=int, metavar="D", help="default: 18")
+    command.add_argument(
+        "--num-proc", type=int, metavar="N", help="processes; default: one, with several threads"
+    )
+    command.add_argument(
+        "--max-shard-size", default="500MB", metavar="SIZE", help="default: 500MB, uncompressed"
+    )
+    command.add_argument(
+        "--push-to",
+        metavar="USER/NAME",
+        help="dataset on the Hugging Face Hub; new ones are private",
+    )
+    command.set_defaults(run=_run_export)
+
     about = "write dataset_infos.json, the published schema and split sizes"
     command = commands.add_parser("infos", help=about, description=about.capitalize() + ".")
     command.add_argument("path", nargs="?", type=Path, help="default: beside indomer.py")
@@ -92,6 +121,28 @@ def _run_check(args: argparse.Namespace) -> int:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _run_export(args: argparse.Namespace) -> int:
+    options = vars(args).copy()
+    del options["run"]
+    # What is not given is as the loader has it.
+    options = {name: value for name, value in options.items() if value is not None}
+    if args.push_to:
+        print(
+            "The data states no licence: have its authors' permission before you share it.",
+            file=sys.stderr,
+        )
+    try:
+        exported = export(**options, progress=True)
+    except OSError as error:
+        raise indomer.IndoMERError(str(error)) from error
+    for name, n_clips in exported.rows.items():
+        print(f"{name}: {n_clips:,} clips")
+    print(f"wrote {exported.folder}: {exported.n_bytes / 1e6:,.1f} MB of Parquet")
+    if exported.url:
+        print(f"pushed to {exported.url}")
+    return 0
 
 
 def _run_infos(args: argparse.Namespace) -> int:

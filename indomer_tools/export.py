@@ -1,0 +1,234 @@
+"""Export a release as a plain Parquet dataset, which anybody loads without code of ours.
+
+    indomer_tools.export("path/to/release", "OUT")
+    datasets.load_dataset("OUT", "7_class")
+
+OUT is whole or not there: it is made as OUT.incomplete and renamed. What is killed goes on where it
+was, when it is called again. For a cluster, see `indomer_tools.export_shards`.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from datasets.utils import tqdm
+from fsspec.implementations.memory import MemoryFileSystem
+
+import indomer
+from indomer_tools.export_shards import Entry, Plan, planned, write_shard
+
+__all__ = ["Export", "export", "push"]
+
+# Each has some row groups in memory.
+_MOST_THREADS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """An exported folder.
+
+    Attributes:
+        folder: Where it is.
+        files: What the manifest says of its Parquet files: file, config, split, rows, size in bytes
+            and sha256.
+        url: Its address on the Hub, if it was pushed there.
+    """
+
+    folder: Path
+    files: tuple[Entry, ...]
+    url: str | None = None
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """ "7_class/train" -> number of clips, for every config and split."""
+        counts: Counter[str] = Counter()
+        for entry in self.files:
+            counts[f"{entry['config']}/{entry['split']}"] += entry["rows"]
+        return dict(counts)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of all Parquet files."""
+        return sum(entry["size"] for entry in self.files)
+
+
+def export(
+    data_dir: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    config: str | None = None,
+    num_proc: int | None = None,
+    max_shard_size: int | str = "500MB",
+    push_to: str | None = None,
+    storage_options: dict[str, Any] | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Export:
+    """Write a release as Parquet files, with a card, to a new folder.
+
+    Args:
+        data_dir: The release: a folder or any fsspec address of one.
+        out: Folder to make. An earlier export there is replaced, anything else is left alone.
+        config: "3_class" or "7_class"; by default both.
+        num_proc: Processes that write; by default this one, with a thread for each processor.
+        max_shard_size: Most bytes of a file before compression, as in `datasets`.
+        push_to: "user/name" of a dataset on the Hugging Face Hub to upload the folder to. A new one
+            is private. The token is that of `hf auth login` or HF_TOKEN.
+        storage_options: Of the file system of the release, such as credentials. They are not kept.
+        progress: Show a progress bar, if stderr is a terminal.
+        **options: Options of `indomer.IndoMERConfig`: `modalities`, `trim_padding`, `on_missing`,
+            `label_language`, `video_dim`, `audio_dim`.
+
+    Returns:
+        The folder and its files.
+
+    Raises:
+        IndoMERError: The release, an option or `out` is not as expected, the disk is full, or the
+            Hub refuses.
+    """
+    if push_to is not None:
+        _check_hub_id(push_to)
+    with planned(
+        data_dir,
+        out,
+        config=config,
+        max_shard_size=max_shard_size,
+        storage_options=storage_options,
+        **options,
+    ) as plan:
+        entries, sources = write_shards(plan, num_proc, progress)
+        folder = plan.finish(entries, sources)
+    url = push(folder, push_to) if push_to is not None else None
+    return Export(folder, tuple(entries), url)
+
+
+def write_shards(
+    plan: Plan, num_proc: int | None = None, progress: bool = False
+) -> tuple[list[Entry], list[Entry]]:
+    """Write all shards of a plan; return what the manifest says of them and of released files."""
+    bar = tqdm(
+        total=sum(shard.n_rows for shard in plan.shards),
+        unit="clip",
+        desc="Exporting",
+        # None: no bar where stderr is not a terminal.
+        disable=None if progress else True,
+    )
+    lock = threading.Lock()
+
+    def advance(n_rows: int) -> None:
+        with lock:
+            bar.update(n_rows)
+
+    with bar, _pool(plan, num_proc) as pool:
+        # The biggest first: whoever gets it is busy while others write.
+        sources = [pool.submit(plan.source.describe, path) for path in plan.source.paths()[::-1]]
+        if num_proc is None:
+            shards = [pool.submit(write_shard, shard, advance) for shard in plan.shards]
+        else:
+            shards = [pool.submit(write_shard, shard) for shard in plan.shards]
+            for shard in shards:
+                shard.add_done_callback(lambda done: advance(_n_rows(done)))
+        concurrent.futures.wait([*sources, *shards], return_when="FIRST_EXCEPTION")
+        for future in (*sources, *shards):
+            if future.done():
+                future.result()
+        return [one.result() for one in shards], [one.result() for one in sources]
+
+
+def _n_rows(shard: "concurrent.futures.Future[Entry]") -> int:
+    is_written = not shard.cancelled() and shard.exception() is None
+    return shard.result()["rows"] if is_written else 0
+
+
+@contextlib.contextmanager
+def _pool(plan: Plan, num_proc: int | None) -> Iterator[concurrent.futures.Executor]:
+    """Threads or processes; when something fails, what waits for its turn is not begun."""
+    pool: concurrent.futures.Executor
+    if num_proc is None:
+        # Reading, compressing and hashing need no interpreter. But of a file in memory, fsspec
+        # gives all threads the same file object.
+        is_shared = isinstance(plan.source.release().fs, MemoryFileSystem)
+        n_threads = 1 if is_shared else min(_n_processors(), _MOST_THREADS)
+        pool = concurrent.futures.ThreadPoolExecutor(n_threads)
+    elif num_proc < 1:
+        raise indomer.IndoMERError(f"num_proc: expected a positive number, got {num_proc!r}.")
+    else:
+        # Not forked: the threads of pyarrow would be missing in a fork.
+        context = multiprocessing.get_context("spawn")
+        pool = concurrent.futures.ProcessPoolExecutor(num_proc, mp_context=context)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise indomer.IndoMERError(
+            "A process was killed while it wrote, perhaps for want of memory. Export again, with "
+            "a smaller num_proc: finished files are kept."
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _n_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# --- Hub ----------------------------------------------------------------------------------------
+
+
+def push(folder: str | os.PathLike[str], hub_id: str) -> str:
+    """Upload an exported folder to the Hugging Face Hub.
+
+    Args:
+        folder: An export.
+        hub_id: "user/name" of a dataset. It is made if it is not there, and is private then: the
+            data states no licence. Files of an earlier export that this one has not are deleted.
+
+    Returns:
+        The address of the dataset.
+
+    Raises:
+        IndoMERError: The Hub refuses, or cannot be reached.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    _check_hub_id(hub_id)
+    api = huggingface_hub.HfApi(library_name="indomer", library_version=indomer.__version__)
+    try:
+        url = api.create_repo(hub_id, repo_type="dataset", private=True, exist_ok=True)
+        api.upload_folder(
+            repo_id=hub_id,
+            repo_type="dataset",
+            folder_path=os.fspath(folder),
+            commit_message=f"Export by indomer {indomer.__version__}",
+            delete_patterns=["data/*_class/*.parquet", "assets/*.png"],
+        )
+    # Of the versions of huggingface_hub, some use requests (an OSError) and some httpx.
+    except (HfHubHTTPError, LocalTokenNotFoundError, OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise indomer.IndoMERError(
+            f"{hub_id}: not pushed ({reason}). {folder} is complete; to try again: "
+            f"hf upload {hub_id} {folder} . --repo-type dataset"
+        ) from error
+    return str(url)
+
+
+def _check_hub_id(hub_id: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(hub_id)
+    except HFValidationError as error:
+        raise indomer.IndoMERError(
+            f"push_to: expected 'user/name' of a dataset on the Hub, got {hub_id!r}."
+        ) from error

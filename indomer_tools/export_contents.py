@@ -1,0 +1,232 @@
+"""What an exported folder holds, as its card, its figures and its Croissant file tell it.
+
+All columns but features are read; of the features only how many values there are, which the footer
+of a Parquet file tells. So memory and time do not grow with the features.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import indomer
+from indomer_tools import card as cards
+
+MANIFEST = "manifest.json"
+
+SENTIMENT_COLUMNS = ("text_sentiment", "audio_sentiment", "video_sentiment")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """One split of one config.
+
+    Attributes:
+        files: Its entries in the manifest, in the order of its rows.
+        rows: All columns but features, one row per clip; classes are ids.
+        n_bytes: Size of the split as Arrow tables, features included.
+    """
+
+    files: tuple[dict[str, Any], ...]
+    rows: pd.DataFrame
+    n_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One config: its columns as the loader types them, and its splits."""
+
+    name: str
+    features: datasets.Features
+    splits: dict[str, Split]
+
+    @property
+    def files(self) -> list[dict[str, Any]]:
+        """Entries of the manifest, split by split."""
+        return [entry for split in self.splits.values() for entry in split.files]
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The rows of all splits, with a column `split`."""
+        return pd.concat(
+            [split.rows.assign(split=name) for name, split in self.splits.items()],
+            ignore_index=True,
+        )
+
+    def counts(self, column: str) -> pd.DataFrame:
+        """Clips per class: a row for every name of the class label, a column for every split."""
+        names = self.features[column].names
+        return pd.DataFrame(
+            {
+                split: part.rows[column].value_counts().reindex(range(len(names)), fill_value=0)
+                for split, part in self.splits.items()
+            }
+        ).set_axis(names)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """An exported folder: its manifest and its configs, the default config first."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    configs: dict[str, Config]
+
+    @property
+    def default(self) -> Config:
+        """The config that is loaded when none is named: 7_class where it was exported."""
+        return next(iter(self.configs.values()))
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Those that were exported, of "text", "audio" and "video"."""
+        columns = {"text": "text", "audio": "audio_feature", "video": "video_feature"}
+        return tuple(name for name, column in columns.items() if column in self.default.features)
+
+    @property
+    def release(self) -> str | None:
+        """Version of the release whose card has these class counts and videos, or None."""
+        found: dict[tuple[str, str, str], int] = {}
+        for name, config in self.configs.items():
+            published = published_names(config.features["label"])
+            for split, counts in config.counts("label").items():
+                found |= {(name, label, str(split)): int(n) for label, n in zip(published, counts)}
+        n_videos = self.default.rows["video_id"].nunique()
+        for version, card in cards.CARDS.items():
+            expected = {cell: n for cell, n in card.cells.items() if cell[0] in self.configs}
+            if found == expected and n_videos == card.videos:
+                return version
+        return None
+
+
+def read_contents(folder: Path) -> Contents:
+    """Read an exported folder, which needs its Parquet files and its manifest.
+
+    Raises:
+        IndoMERError: There is no manifest, or a file that it names is missing or no Parquet file.
+    """
+    manifest = _read_manifest(folder)
+    entries: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for entry in manifest["files"]:
+        entries.setdefault(entry["config"], {}).setdefault(entry["split"], []).append(entry)
+    is_trimmed = bool(manifest["options"].get("trim_padding"))
+    names = sorted(entries, key=lambda name: (name != indomer.IndoMER.DEFAULT_CONFIG_NAME, name))
+    configs = {}
+    for name in names:
+        splits = {
+            split: _read_split(folder, entries[name][split], is_trimmed)
+            for split in sorted(entries[name], key=list(indomer._SPLITS).index)
+        }
+        schema = pq.read_schema(folder / entries[name][next(iter(splits))][0]["file"])
+        configs[name] = Config(name, _features(schema), splits)
+    return Contents(folder, manifest, configs)
+
+
+def published_names(label: datasets.ClassLabel) -> tuple[str, ...]:
+    """Class names as published, by id, whatever the language of the export."""
+    return indomer.EMOTIONS if len(label.names) == len(indomer.EMOTIONS) else indomer.SENTIMENTS
+
+
+def english_names(label: datasets.ClassLabel) -> tuple[str, ...]:
+    """Class names in English, by id, whatever the language of the export."""
+    is_emotion = len(label.names) == len(indomer.EMOTIONS)
+    return indomer.EMOTIONS_EN if is_emotion else indomer.SENTIMENTS_EN
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise indomer.IndoMERError(
+            f"{path}: not found, so this is no exported folder. Make one with indomer export."
+        ) from None
+    except ValueError as error:
+        raise indomer.IndoMERError(f"{path}: {error}. Export again.") from error
+    missing = {"loader", "options", "sources", "files"} - set(manifest)
+    if missing or not manifest["files"]:
+        what = ", ".join(sorted(missing)) or "a file"
+        raise indomer.IndoMERError(f"{path}: expected {what}, found none. Export again.")
+    return manifest
+
+
+def _read_split(folder: Path, entries: list[dict[str, Any]], is_trimmed: bool) -> Split:
+    tables, n_bytes = [], 0
+    for entry in entries:
+        try:
+            with pq.ParquetFile(folder / entry["file"]) as file:
+                table, file_bytes = _read_file(file, is_trimmed)
+        except (OSError, ValueError) as error:
+            raise indomer.IndoMERError(f"{entry['file']}: {error}. Export again.") from error
+        if len(table) != entry["rows"]:
+            raise indomer.IndoMERError(
+                f"{entry['file']}: expected {entry['rows']} rows (manifest), found {len(table)}. "
+                "Export again."
+            )
+        tables.append(table)
+        n_bytes += file_bytes
+    rows = pa.concat_tables(tables).replace_schema_metadata(None).to_pandas()
+    return Split(tuple(entries), rows, n_bytes)
+
+
+def _features(schema: pa.Schema) -> datasets.Features:
+    """The loader's features: `Features.from_arrow_schema` makes lists of its arrays."""
+    stored = json.loads((schema.metadata or {}).get(b"huggingface", "{}"))
+    if "info" not in stored:
+        raise ValueError("expected the features of datasets in the schema's metadata, found none")
+    return datasets.Features.from_dict(stored["info"]["features"])
+
+
+def _read_file(file: pq.ParquetFile, is_trimmed: bool) -> tuple[pa.Table, int]:
+    """All columns but features, and the bytes that `datasets` counts when it loads the file.
+
+    It joins batches of a single row, which saves it a few bytes that are counted here.
+    """
+    features = _features(file.schema_arrow)
+    widths = {name: f.shape[1] for name, f in features.items() if isinstance(f, datasets.Array2D)}
+    columns = [name for name in features if name not in widths]
+    # `datasets` reads batches as long as the first row group, and no batch across two row groups.
+    first = file.metadata.row_group(0).num_rows if file.num_row_groups else 0
+    batch_rows = max(first, 1)
+    n_bytes = 0
+    for number in range(file.num_row_groups):
+        part = file.read_row_group(number, columns)
+        starts = range(0, len(part), batch_rows)
+        n_bytes += sum(part.slice(start, batch_rows).nbytes for start in starts)
+        group = file.metadata.row_group(number)
+        for column, width in widths.items():
+            lengths = part[column.replace("_feature", "_length")].to_pylist()
+            n_frames = _n_frames(group, column, width, lengths.count(0) if is_trimmed else None)
+            n_values = n_frames * width
+            # float32 values, and int32 offsets of frames and of clips.
+            n_bytes += 4 * (n_values + n_frames + len(part))
+            # A bit that tells whether a value is null, where it may be.
+            if file.schema_arrow.field(column).type.value_type.value_field.nullable:
+                n_bytes += (n_values + 7) // 8
+    return file.read(columns), n_bytes
+
+
+def _n_frames(group: pq.RowGroupMetaData, column: str, width: int, n_empty: int | None) -> int:
+    """Frames of all clips of a row group, by the footer alone.
+
+    Args:
+        group: The row group.
+        column: A column of features.
+        width: Values per frame.
+        n_empty: Clips without frames, if known: Parquet counts one value for each of them.
+    """
+    leaves = (group.column(number) for number in range(group.num_columns))
+    n_values = next(leaf.num_values for leaf in leaves if _column_of(leaf) == column)
+    if n_empty is None:
+        # A row group holds a few clips: fewer without frames than a frame has values.
+        n_empty = n_values % width
+    return (n_values - n_empty) // width
+
+
+def _column_of(leaf: pq.ColumnChunkMetaData) -> str:
+    return leaf.path_in_schema.partition(".")[0]
