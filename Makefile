@@ -13,13 +13,13 @@ tag := $(subst /,_,$(subst $(eval) ,_,$(DATASETS)))
 stamp = $(VENV)/.installed-$(1)-$(tag)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint bench infos dummy clean
+.PHONY: help venv demo test test-engines check lint bench bench-full infos dummy clean
 
 help:
 	@echo "make demo    load the synthetic release, show features, counts and one example"
 	@echo "make test    run the tests"
 	@echo "make check   lint, types and tests: what CI runs"
-	@echo "make bench   measure the loader at SCALE=$(SCALE) of the release"
+	@echo "make bench   measure the loader and its peers at SCALE=$(SCALE); bench-full at 1"
 	@echo "make infos   write dataset_infos.json again"
 	@echo "make dummy   write the files in dummy_data again"
 	@echo "make clean   remove environments, caches and build products"
@@ -31,6 +31,13 @@ demo: $(call stamp,use)
 test: $(call stamp,test)
 	$(bin)/python -m pytest
 
+# Ray and Spark bring much of their own.
+test-engines:
+	@$(MAKE) --no-print-directory venv VENV=.venv-engines
+	@.venv-engines/bin/python -m pip install -qq --disable-pip-version-check \
+		--config-settings editable_mode=compat -e ".[test,engines]" "$(DATASETS)"
+	.venv-engines/bin/python -m pytest -m engines
+
 lint: $(call stamp,dev)
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
@@ -39,8 +46,25 @@ lint: $(call stamp,dev)
 check: lint
 	$(bin)/python -m pytest
 
-bench: $(call stamp,use)
-	@$(bin)/python benchmarks/loader.py --scale $(SCALE)
+# The peers need much else, and two of them versions that nothing here needs: they have an
+# environment of their own, and go without what they would bring for servers and pictures.
+bench_bin := .venv-bench/bin
+peers := litdata==0.2.76 mosaicml-streaming==0.13.0
+
+bench: .venv-bench/.installed
+	@$(bench_bin)/python benchmarks/side_by_side.py --scale $(SCALE) $(BENCH)
+	@$(bench_bin)/python benchmarks/loader.py --scale $(SCALE)
+
+bench-full:
+	@$(MAKE) --no-print-directory bench SCALE=1
+
+.venv-bench/.installed: setup.cfg pyproject.toml Makefile
+	@$(MAKE) --no-print-directory venv VENV=.venv-bench
+	@echo "Installing what the loader is compared with into .venv-bench"
+	@$(bench_bin)/python -m pip install -qq --disable-pip-version-check --upgrade \
+		--config-settings editable_mode=compat -e ".[bench]" "$(DATASETS)"
+	@$(bench_bin)/python -m pip install -qq --disable-pip-version-check --no-deps $(peers)
+	@touch $@
 
 infos: $(call stamp,use)
 	@$(bin)/python -m indomer_tools infos

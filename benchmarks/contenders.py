@@ -3,14 +3,15 @@
 Each contender prepares the release in its own form, reads clips back in order, and gives random
 padded batches of the training clips. Each has the fast configuration that its documentation tells
 of; `how` says which. Formats that the release must be converted to get what a careful user would
-give them: `pickle.load`, one split at a time, and clips without their padding. All of them share
-the loader's collator, which is faster than what PyTorch brings.
+give them: `pickle.load`, one split at a time, clips without their padding, and a collate function
+without the known slow ways.
 
 Contenders that unpickle are here for comparison. The loader never does.
 """
 
 import importlib
 import json
+import math
 import pickle
 import sys
 import types
@@ -84,21 +85,29 @@ class Contender:
 
     def collate(self):
         """What makes a batch of a list of examples."""
-        from indomer_tools.collate import PaddingCollator
-
-        return PaddingCollator()
+        return pad
 
 
 # --- Ours ---------------------------------------------------------------------------------------
 
 
-class Loader(Contender):
+class Ours(Contender):
+    """Batches are made by the loader's collator."""
+
+    is_ours = True
+
+    def collate(self):
+        from indomer_tools.collate import PaddingCollator
+
+        return PaddingCollator()
+
+
+class Loader(Ours):
     """The loader, prepared without padding."""
 
     title = "loader, trimmed"
     how = "torch_dataset, PaddingCollator"
     packages = ("datasets", "indomer")
-    is_ours = True
     memory = 0.25
 
     def prepare(self, release, store):
@@ -383,6 +392,14 @@ class _FlatClips:
         return example
 
 
+class InMemoryOurs(Ours, InMemory):
+    """The same, with the loader's collator."""
+
+    title = "arrays in memory, our collator"
+    how = "a list of arrays, PaddingCollator"
+    is_limit = False
+
+
 class Safetensors(Contender):
     """One safetensors file for each split, two tensors a clip."""
 
@@ -541,8 +558,8 @@ class LitData(Contender):
 CONTENDERS = {
     contender.__name__: contender
     for contender in (
-        Loader, LoaderBucketed, LoaderPadded, LoaderStreamed, LoaderExported, InMemory, Memmap,
-        Safetensors, HDF5, WebDataset, MosaicML, LitData, Plain, Card,
+        Loader, LoaderBucketed, LoaderPadded, LoaderStreamed, LoaderExported, InMemory,
+        InMemoryOurs, Memmap, Safetensors, HDF5, WebDataset, MosaicML, LitData, Plain, Card,
     )
 }  # fmt: skip
 
@@ -591,6 +608,31 @@ def _index(examples):
 
 
 # --- Batches ------------------------------------------------------------------------------------
+
+
+def pad(examples):
+    """Pad clips to the longest one: numpy into zeros, in a worker in shared memory.
+
+    As PyTorch's own collate does for the latter. With `pad_sequence`, or masks made by torch, whose
+    threads start for each, it takes several times as long.
+    """
+    import torch
+
+    batch = {"labels": torch.tensor([int(example["label"]) for example in examples])}
+    for modality, dim in MODALITIES.items():
+        clips = [np.asarray(example[f"{modality}_feature"]) for example in examples]
+        lengths = np.array([len(clip) for clip in clips])
+        shape = len(clips), int(lengths.max()), dim
+        if torch.utils.data.get_worker_info() is None:
+            padded = torch.from_numpy(np.zeros(shape, np.float32))
+        else:
+            storage = torch.UntypedStorage._new_shared(4 * math.prod(shape))
+            padded = torch.empty(0).set_(storage).view(shape)
+        for row, clip in zip(padded.numpy(), clips):
+            row[: len(clip)] = clip
+        batch[f"{modality}_feature"] = padded
+        batch[f"{modality}_mask"] = torch.from_numpy(np.arange(shape[1]) < lengths[:, None])
+    return batch
 
 
 def _shuffling(clips, n_workers, collate):

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import dataclasses
+import importlib
 import inspect
 import io
 import json
@@ -23,6 +24,7 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
 import indomer
+import indomer_tools
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,7 +47,7 @@ class Block:
 
 
 _BLOCK = re.compile(r"(?:^<!-- ([^\n]*) -->\n)?^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_MARKS = ("", "datasets 3", "needs torch")
+_MARK = re.compile(r"|datasets 3|not run|needs (torch|transformers|sklearn)")
 
 
 def blocks_of(text, first_line=1):
@@ -125,7 +127,7 @@ def in_checkout(tmp_path, monkeypatch):
 def test_readme_blocks_have_known_languages_and_marks():
     blocks = [block for heading in SECTIONS for block in section_blocks(heading)]
     assert {block.language for block in blocks} == {"python", "bash", "bibtex", ""}
-    assert {block.mark for block in blocks} == set(_MARKS)
+    assert all(_MARK.fullmatch(block.mark) for block in blocks)
     assert README.count("\n```") == 2 * (len(blocks) + sum(b.output is not None for b in blocks))
     assert len(PYTHON_SECTIONS) >= 8
 
@@ -137,14 +139,14 @@ def test_readme_python_runs_and_prints_what_it_says(heading, in_checkout):
     for block in section_blocks(heading):
         if block.language != "python":
             continue
-        if block.mark == "datasets 3" and not RUNS_SCRIPTS:
+        if block.mark == "not run" or (block.mark == "datasets 3" and not RUNS_SCRIPTS):
             compile(block.code, f"README.md:{block.line}", "exec")
             continue
-        if block.mark == "needs torch":
+        if block.mark.startswith("needs"):
             try:
-                import torch  # noqa: F401
+                importlib.import_module(block.mark.split()[1])
             except ImportError:
-                not_run.append(block.line)
+                not_run.append(f"line {block.line} {block.mark}")
                 continue
         printed = io.StringIO()
         # Line numbers of errors are those of the README.
@@ -153,24 +155,32 @@ def test_readme_python_runs_and_prints_what_it_says(heading, in_checkout):
             exec(code, namespace)
         assert printed.getvalue() == (block.output or ""), f"README.md line {block.line}"
     if not_run:
-        pytest.skip(f"the rest ran; torch is needed for the block in line {not_run[0]}")
+        pytest.skip(f"the rest ran; the block in {not_run[0]}")
 
 
 @pytest.mark.parametrize("block", BASH_BLOCKS, ids=lambda block: f"line {block.line}")
 def test_readme_commands_exist_and_run(block, tmp_path):
+    in_checkout = tmp_path / "checkout"
+    in_checkout.mkdir()
+    (in_checkout / "dummy_data").symlink_to(ROOT / "dummy_data")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     for line in block.code.splitlines():
         command = line.split("#")[0].split()
         if command[0] == "make":
             assert re.search(rf"^{command[1]}:", makefile, re.MULTILINE), line
+        elif command[0] == "python":
+            assert (ROOT / command[1]).is_file(), line
         elif command[:2] == ["pip", "install"]:
             assert command[2:] == ["."] and "name = indomer\n" in setup
         else:
             assert command[0] == "indomer"
             assert "indomer = indomer_tools.__main__:main\n" in setup
-            arguments = [sys.executable, "-m", "indomer_tools", *command[1:]]
-            subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True, timeout=300)
+            if not any(argument.isupper() for argument in command):
+                arguments = [sys.executable, "-m", "indomer_tools", *command[1:]]
+                subprocess.run(
+                    arguments, cwd=in_checkout, check=True, capture_output=True, timeout=300
+                )
 
 
 def test_readme_inline_commands_exist():
@@ -517,6 +527,25 @@ def _html_page(release):
     path.write_bytes(b"<!DOCTYPE html><html></html>")
 
 
+def _no_clip(release):
+    (release / "clips").mkdir()
+    rows = json.loads((release / "7_class" / "train.json").read_text(encoding="utf-8"))
+    rows += json.loads((release / "7_class" / "val.json").read_text(encoding="utf-8"))
+    for row in rows[1:]:
+        (release / "clips" / row["video"]).touch()
+    return {"media_dir": release / "clips"}
+
+
+def _occupied_folder(release):
+    (release.parent / "out").mkdir()
+    (release.parent / "out" / "notes.txt").touch()
+    indomer_tools.export(release, release.parent / "out")
+
+
+def _no_server(release):
+    return {"data_dir": "http://127.0.0.1:1/release"}
+
+
 def _unknown_split(release):
     return {"split": "val"}
 
@@ -536,6 +565,9 @@ LOADER_ERRORS = {
         _git_lfs_pointer
     ),
     "... this looks like an HTML page, probably the download page instead of the file.": _html_page,
+    "...: could not be read in 5 attempts": _no_server,
+    "7_class/train: 1 of 14 clips (first: ...) have no video file in '...'.": _no_clip,
+    "...: this folder is there and not an export.": _occupied_folder,
     "Unknown split 'val'. Choose train or validation.": _unknown_split,
 }
 NO_SCRIPTS = "Dataset scripts are no longer supported, but found indomer.py"
@@ -553,8 +585,8 @@ def test_errors_table_lists_exactly_those_that_are_tried():
 
 @pytest.mark.parametrize("message", LOADER_ERRORS)
 def test_errors_read_as_in_the_readme(message, release, load):
-    options = {"data_dir": release} | (LOADER_ERRORS[message](release) or {})
     with pytest.raises(indomer.IndoMERError, match=_pattern(message)):
+        options = {"data_dir": release} | (LOADER_ERRORS[message](release) or {})
         load("7_class", **options)
 
 
