@@ -1543,9 +1543,11 @@ _NOT_TRIED_AGAIN = (
 class _FileSource:
     """Bytes of a seekable binary file object."""
 
+    # One for all: what is opened twice may be one object, with one place, as in `memory://`.
+    _lock = threading.Lock()
+
     def __init__(self, file, name, owned):
         self._file, self._owned = file, owned
-        self._lock = threading.Lock()
         self.name = os.path.basename(str(name))
         try:
             self.size = file.seek(0, os.SEEK_END)
@@ -1685,6 +1687,7 @@ class _RemoteSource(_FileSource):
     def __init__(self, file, fs, path, headers):
         super().__init__(file, path, owned=True)
         self._fs, self._path, self._headers = fs, path, headers
+        self._lock = threading.Lock()
         # (start, bytes) of what is held: two blocks, since an index looks beyond the frames that
         # are asked for next, and pieces of what lies between payloads.
         self._blocks, self._pieces = [(0, b"")], []

@@ -23,6 +23,9 @@ from measure import MODALITIES, SPLITS
 
 BATCH_SIZE = 16
 
+# What a batch is made of: the same for all, where a clip has more.
+COLUMNS = ["label", *(f"{name}_{what}" for name in MODALITIES for what in ("feature", "length"))]
+
 # Clips that wait to be drawn where clips come in order: as many as fit 150 MB, trimmed.
 SHUFFLE_BUFFER = 256
 
@@ -127,7 +130,8 @@ class Loader(Ours):
     def clips(self, release, store, split):
         from indomer_tools.torch_data import torch_dataset
 
-        return torch_dataset(self.load_dataset(release, store, split=SPLITS[split]))
+        rows = self.load_dataset(release, store, split=SPLITS[split])
+        return torch_dataset(rows.select_columns(COLUMNS))
 
 
 class LoaderPadded(Loader):
@@ -157,7 +161,8 @@ class LoaderStreamed(Loader):
         return iter(self.stream(release, split))
 
     def loader(self, release, store, n_workers):
-        stream = self.stream(release, "train").shuffle(seed=0, buffer_size=SHUFFLE_BUFFER)
+        stream = self.stream(release, "train").select_columns(COLUMNS)
+        stream = stream.shuffle(seed=0, buffer_size=SHUFFLE_BUFFER)
         return _in_order(stream, n_workers, self.collate())
 
 
@@ -216,7 +221,7 @@ class LoaderExported(Loader):
     def clips(self, release, store, split):
         from indomer_tools.torch_data import torch_dataset
 
-        return torch_dataset(self.load_parquet(store, split))
+        return torch_dataset(self.load_parquet(store, split).select_columns(COLUMNS))
 
 
 # --- Without conversion -------------------------------------------------------------------------

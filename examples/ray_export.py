@@ -4,9 +4,9 @@
     python examples/ray_export.py DATA_DIR OUT                        # on this machine
     RAY_ADDRESS=HOST:PORT python examples/ray_export.py DATA_DIR OUT  # on a cluster
 
-Makes the same files as `indomer export DATA_DIR OUT`. All nodes see DATA_DIR (a folder or any fsspec
-address) and OUT (a folder of a shared disk) by the same path, and have the same versions of Python,
-Ray, pyarrow and this project. What failed or was killed goes on where it was, when run again.
+Makes the same files as `indomer export DATA_DIR OUT`. All nodes see DATA_DIR (a folder or any
+fsspec address) and OUT (a folder of a shared disk) by the same path, and have the same versions of
+Python, Ray, pyarrow and this project. What failed or was killed goes on where it was, run again.
 """
 
 import argparse

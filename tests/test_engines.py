@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -46,27 +47,26 @@ def exported(release, tmp_path_factory):
 @pytest.fixture(scope="module")
 def ray():
     """Ray on this machine, with two workers."""
-    ray = pytest.importorskip("ray")
-    pytest.importorskip("ray.data")
     # Short, as it is part of the names of sockets.
     folder = tempfile.mkdtemp(prefix="ray-")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        # Cards of half a dozen exports: figures take a second each.
+        # Otherwise Ray makes a token in the home folder.
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)
+        ray = pytest.importorskip("ray")
+        pytest.importorskip("ray.data")
         ray.init(
             num_cpus=2,
             include_dashboard=False,
             log_to_driver=False,
             object_store_memory=100 << 20,
-            _node_ip_address="127.0.0.1",
             _temp_dir=folder,
         )
         ray.data.DataContext.get_current().enable_progress_bars = False
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+        yield ray
+        ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,8 @@ def spark(tmp_path_factory):
         "spark.driver.memory": "512m",
         "spark.local.dir": folder,
         "spark.log.level": "ERROR",
+        # Spark 3.5 reads split floats in this way only.
+        "spark.sql.parquet.enableNestedColumnVectorizedReader": "false",
         "spark.sql.shuffle.partitions": 2,
         "spark.sql.warehouse.dir": folder / "warehouse",
         "spark.ui.enabled": "false",
@@ -114,8 +116,18 @@ def files_of(folder, config, split="train"):
     return [str(path) for path in sorted((folder / "data" / config).glob(f"{split}-*.parquet"))]
 
 
-def loaded(load, release, config):
-    return load(config, release, split="train").with_format("numpy")
+def assert_same_features(row, release):
+    """Equal to what is in the pickles, to the bit."""
+    rows = read_plainly(release, "7_class", "train")
+    expected = {sample_id: features for sample_id, *_, features in rows}
+    for modality, frames in expected[row["sample_id"]].items():
+        found = np.array([np.asarray(frame) for frame in row[f"{modality}_feature"]], np.float32)
+        assert_same_bits(found, frames)
+
+
+def class_counts(load, release, config):
+    """As the loader has them."""
+    return Counter(load(config, release, split="train")["label"][:])
 
 
 # --- Written by Ray -----------------------------------------------------------------------------
@@ -151,12 +163,10 @@ def test_ray_tells_which_file_is_broken(ray, tmp_path):
     run = run_example(ray, release, tmp_path / "out")
     assert run.returncode == 1
     last = run.stderr.strip().splitlines()[-1]
-    assert re.fullmatch(r"ray_export: .*train_audio_features\.pkl, byte \d+: .* Regenerate .*", last)
+    assert re.match(r"ray_export: train_audio_features\.pkl, byte \d+: .* no array data", last)
     assert not (tmp_path / "out").exists()
-
-    # What is finished is kept for the next run, of whichever kind.
-    finished = list((tmp_path / "out.incomplete").rglob("*.parquet"))
-    assert 0 < len(finished) < 20
+    # The others are there for the next run.
+    assert 0 < len(list((tmp_path / "out.incomplete").rglob("*.parquet"))) < 20
 
 
 # --- Read by Ray and by Spark -------------------------------------------------------------------
@@ -164,9 +174,9 @@ def test_ray_tells_which_file_is_broken(ray, tmp_path):
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_ray_reads_the_class_counts(ray, release, exported, load, config):
-    rows = ray.data.read_parquet(files_of(exported, config), columns=["label"])
-    counts = {row["label"]: row["count()"] for row in rows.groupby("label").count().take_all()}
-    assert counts == Counter(loaded(load, release, config)["label"][:].tolist())
+    rows = ray.data.read_parquet(files_of(exported, config)).select_columns(["label"])
+    counts = Counter(row["label"] for row in rows.iter_rows())
+    assert counts == class_counts(load, release, config)
 
 
 def test_ray_reads_the_features_of_a_clip(ray, release, exported):
@@ -179,21 +189,10 @@ def test_ray_reads_the_features_of_a_clip(ray, release, exported):
 def test_spark_reads_the_class_counts(spark, release, exported, load, config):
     rows = spark.read.parquet(*files_of(exported, config))
     counts = {row["label"]: row["count"] for row in rows.groupBy("label").count().collect()}
-    assert counts == Counter(loaded(load, release, config)["label"][:].tolist())
+    assert counts == class_counts(load, release, config)
 
 
 def test_spark_reads_the_features_of_a_clip(spark, release, exported):
     rows = spark.read.parquet(*files_of(exported, "7_class"))
     [row] = rows.filter("sample_id = 'clip_4_Cooking_2'").collect()
     assert_same_features(row, release)
-
-
-def assert_same_features(row, release):
-    expected = {sample_id: features for sample_id, *_, features in plain_rows(release)}
-    for modality, frames in expected[row["sample_id"]].items():
-        found = np.array([np.asarray(frame) for frame in row[f"{modality}_feature"]], np.float32)
-        assert_same_bits(found, frames)
-
-
-def plain_rows(release):
-    return read_plainly(release, "7_class", "train")
