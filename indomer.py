@@ -397,10 +397,17 @@ class IndoMER(datasets.GeneratorBasedBuilder):
     def _generate_examples(self, split, row_ranges):
         """Yield (sample_id, example) for the rows in `row_ranges`, a list of (start, stop)."""
         release = self._release()
+        # Padding is read to memory that is used again: new memory costs more than its filling.
+        padded = dict.fromkeys(self.config.feature_dims, np.empty(0, np.float32))
         for row, shapes in release.clips(split, row_ranges):
             example = self._labels(row)
             for modality, shape in shapes.items():
-                frames = np.empty(shape, np.float32)
+                if self.config.trim_padding:
+                    if padded[modality].size < math.prod(shape):
+                        padded[modality] = np.empty(math.prod(shape), np.float32)
+                    frames = padded[modality][: math.prod(shape)].reshape(shape)
+                else:
+                    frames = np.empty(shape, np.float32)
                 length = release.read_frames(split, modality, row, frames)
                 if self.config.trim_padding:
                     frames = frames[:length].copy()

@@ -236,6 +236,7 @@ class Bench:
         def copy():
             with self.cache_dir() as folder:
                 folder.mkdir()
+                self.touch(1.2 * feature_bytes(release))
                 start = time.perf_counter()
                 subprocess.run(["cp", *paths, folder], check=True)
                 return time.perf_counter() - start
