@@ -705,7 +705,13 @@ class Release:
 
     def __init__(self, data_dir, storage_options=None):
         self.data_dir = _absolute(data_dir)
-        self.fs, self.root = url_to_fs(self.data_dir, **(storage_options or {}))
+        try:
+            self.fs, self.root = url_to_fs(self.data_dir, **(storage_options or {}))
+        except ImportError as error:
+            raise IndoMERError(
+                f"data_dir {self.data_dir!r}: {error}. Install what reads such addresses: aiohttp "
+                "for https://, s3fs for s3://."
+            ) from error
         self.is_local = isinstance(self.fs, LocalFileSystem)
         self._names_by_folder = {}
         # Web servers need not list a folder to have files in it.

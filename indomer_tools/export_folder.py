@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ FINISHED = ".finished"
 
 # Ending of a file that is being written.
 PART = ".part"
+_ANY_PART = re.compile(r"(\.[0-9]+-[0-9a-f]+)?\.part$")
 
 # What an export may have left in OUT.incomplete.
 _OURS = re.compile(
@@ -32,6 +34,14 @@ _OURS = re.compile(
     r"assets/[^/]+\.png|README\.md|dataset_infos\.json|croissant\.json|manifest\.json|"
     r"\.finished/[^/]+\.json"
 )
+
+
+def part_of(path: Path) -> Path:
+    """Where to write a file that is renamed when it is whole; another place for each writer.
+
+    A cluster may have one shard written twice at once, where it takes a living node for dead.
+    """
+    return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
 
 
 def incomplete(out: Path) -> Path:
@@ -140,7 +150,7 @@ def begin(folder: Path, wanted: Iterable[str]) -> None:
     """
     found = _files(folder)
     is_ours = (folder / FINISHED).is_dir() or _named(folder) is not None
-    others = [name for name in found if not _OURS.fullmatch(name.removesuffix(PART))]
+    others = [name for name in found if not _OURS.fullmatch(_ANY_PART.sub("", name))]
     if found and (others or not is_ours):
         raise indomer.IndoMERError(
             f"{folder}: in this folder {len(others or found)} files are not from an export (first: "

@@ -31,7 +31,7 @@ from datasets.utils.py_utils import convert_file_size_to_int
 
 import indomer
 from indomer_tools import export_folder
-from indomer_tools.export_folder import FINISHED, MANIFEST, PART
+from indomer_tools.export_folder import FINISHED, MANIFEST
 
 CONFIGS = tuple(indomer._JSON_LABELS)
 
@@ -297,7 +297,7 @@ def write_shard(shard: Shard, advance: Callable[[int], object] | None = None) ->
             advance(entry["rows"])
         return entry
     shard.source.check_unchanged()
-    part = shard.path.with_name(shard.path.name + PART)
+    part = export_folder.part_of(shard.path)
     try:
         n_rows = _writer_of(shard).write(shard, part, advance)
         with open(part, "rb") as file:
@@ -513,7 +513,7 @@ def _finished_entry(shard: Shard) -> Entry | None:
 
 def _write_json(path: Path, value: object) -> None:
     """Write a file that is either there as a whole or not at all."""
-    part = path.with_name(path.name + PART)
+    part = export_folder.part_of(path)
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     try:
         part.write_bytes(text.encode())

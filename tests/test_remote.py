@@ -13,6 +13,8 @@ from servers import BadLine, free_port, nginx, s3, wait_for
 
 import indomer
 
+pytest.importorskip("aiohttp")
+
 # Enough clips that a request for each would show, with payloads that nobody fetches by chance.
 N_CLIPS, N_VIDEO, N_AUDIO = 240, 120, 600
 # The stand-in for S3 reads a whole object for each range of it.
