@@ -191,6 +191,8 @@ _DOWNLOAD_ADVICE = (
     "video_feature/, audio_feature/) and pass it: data_dir='path/to/that/folder'."
 )
 
+# What the system calls a full disk.
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # Endings of media files, in lower case -> modality.
 _MEDIA_ENDINGS = {
@@ -398,19 +400,22 @@ class IndoMER(datasets.GeneratorBasedBuilder):
         """Yield (sample_id, example) for the rows in `row_ranges`, a list of (start, stop)."""
         release = self._release()
         # Padding is read to memory that is used again: new memory costs more than its filling.
-        padded = dict.fromkeys(self.config.feature_dims, np.empty(0, np.float32))
+        rooms = {
+            modality: np.empty((0, dim), np.float32)
+            for modality, dim in self.config.feature_dims.items()
+        }
         for row, shapes in release.clips(split, row_ranges):
             example = self._labels(row)
             for modality, shape in shapes.items():
                 if self.config.trim_padding:
-                    if padded[modality].size < math.prod(shape):
-                        padded[modality] = np.empty(math.prod(shape), np.float32)
-                    frames = padded[modality][: math.prod(shape)].reshape(shape)
+                    if len(rooms[modality]) < shape[0]:
+                        rooms[modality] = np.empty(shape, np.float32)
+                    room = rooms[modality][: shape[0]]
+                    frames = release.read_trimmed(split, modality, row, room)
+                    length = len(frames)
                 else:
                     frames = np.empty(shape, np.float32)
-                length = release.read_frames(split, modality, row, frames)
-                if self.config.trim_padding:
-                    frames = frames[:length].copy()
+                    length = release.read_frames(split, modality, row, frames)
                 example[f"{modality}_feature"] = frames
                 example[f"{modality}_length"] = length
             yield row["sample_id"], example
@@ -427,19 +432,23 @@ class IndoMER(datasets.GeneratorBasedBuilder):
         turns = itertools.cycle([_Batch(types), _Batch(types)])
         batch = next(turns)
         for row, shapes in release.clips(split, row_ranges):
-            for column, value in self._labels(row).items():
-                batch.values[column].append(value)
-            for modality, shape in shapes.items():
-                frames = batch.frames[f"{modality}_feature"]
-                room = frames.room(shape[0])
-                length = release.read_frames(split, modality, row, room)
-                frames.keep(length if self.config.trim_padding else shape[0])
-                batch.values[f"{modality}_length"].append(length)
+            self._add(batch, split, row, shapes)
             if batch.is_full():
                 yield batch.to_table(schema)
                 batch = next(turns)
         if len(batch):
             yield batch.to_table(schema)
+
+    def _add(self, batch, split, row, shapes):
+        """Read one clip into a batch."""
+        for column, value in self._labels(row).items():
+            batch.values[column].append(value)
+        for modality, shape in shapes.items():
+            frames = batch.frames[f"{modality}_feature"]
+            room = frames.room(shape[0])
+            length = self._release().read_frames(split, modality, row, room)
+            frames.keep(length if self.config.trim_padding else shape[0])
+            batch.values[f"{modality}_length"].append(length)
 
     def _labels(self, row):
         """All columns of one clip but those of features."""
@@ -491,7 +500,7 @@ class IndoMER(datasets.GeneratorBasedBuilder):
             cause = error.__cause__
             if isinstance(cause, IndoMERError):
                 raise cause from None
-            if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            if isinstance(cause, OSError) and cause.errno in _DISK_FULL:
                 raise IndoMERError(
                     f"{self._cache_dir_root}: {cause.strerror}. Make room there, or pass another "
                     "cache_dir. What was written of the tables has been deleted."
@@ -630,10 +639,13 @@ class _Batch:
     def __len__(self):
         return len(self.values["sample_id"])
 
+    @property
+    def n_bytes(self):
+        return sum(frames.n_bytes for frames in self.frames.values())
+
     def is_full(self):
-        n_bytes = sum(frames.n_bytes for frames in self.frames.values())
         # `datasets` keeps tables of one row until it has many, hence two rows at least.
-        return n_bytes >= _BATCH_BYTES and len(self) > 1 or len(self) == _BATCH_ROWS
+        return self.n_bytes >= _BATCH_BYTES and len(self) > 1 or len(self) == _BATCH_ROWS
 
     def to_table(self, schema):
         arrays = [
@@ -705,17 +717,10 @@ class Release:
 
     def __init__(self, data_dir, storage_options=None):
         self.data_dir = _absolute(data_dir)
-        try:
-            self.fs, self.root = url_to_fs(self.data_dir, **(storage_options or {}))
-        except ImportError as error:
-            raise IndoMERError(
-                f"data_dir {self.data_dir!r}: {error}. Install what reads such addresses: aiohttp "
-                "for https://, s3fs for s3://."
-            ) from error
-        self.is_local = isinstance(self.fs, LocalFileSystem)
+        self.fs, self.root = _file_system(self.data_dir, storage_options)
         self._names_by_folder = {}
         # Web servers need not list a folder to have files in it.
-        is_there = self._names(self.root) or _is_http(self.fs) or self.fs.isdir(self.root)
+        is_there = self._names(self.root) or _speaks(self.fs, "http") or self.fs.isdir(self.root)
         if not is_there:
             raise IndoMERError(f"data_dir {self.data_dir!r}: no such folder. {_DOWNLOAD_ADVICE}")
 
@@ -737,11 +742,7 @@ class Release:
 
     def read(self, path):
         """All bytes of a small file."""
-        return self._ask(self.fs.cat_file, path)
-
-    def _ask(self, question, path):
-        """What the file system says of a path; a server that fails is asked again."""
-        return question(path) if self.is_local else _retrying(path, question, path)
+        return _ask(self.fs, self.fs.cat_file, path)
 
     def identity(self, modalities):
         """What tells these files from changed ones or others: places, sizes and times."""
@@ -754,7 +755,7 @@ class Release:
     def file_identity(self, path):
         """What tells one file from a changed one, or None where it is gone."""
         try:
-            info = self._ask(self.fs.info, path)
+            info = _ask(self.fs, self.fs.info, path)
         except FileNotFoundError:
             return None
         # Servers tell a version in ways of their own. Of local files, rights and links say nothing.
@@ -774,7 +775,7 @@ class Release:
         if not self._names(self.root):
             # A server that lists no folders; the documented spelling may be there all the same.
             path = self._join(self.root, place)
-            return [path] if self._ask(self.fs.exists, path) else []
+            return [path] if _ask(self.fs, self.fs.exists, path) else []
         paths = [self.root]
         for part in place.split("/"):
             paths = [
@@ -788,7 +789,7 @@ class Release:
     def _names(self, folder):
         if folder not in self._names_by_folder:
             try:
-                paths = self._ask(self._list, folder)
+                paths = _ask(self.fs, self._list, folder)
             except (OSError, NotImplementedError):
                 paths = []
             names = {path.rstrip("/").rsplit("/", 1)[-1] for path in paths}
@@ -933,7 +934,7 @@ class _OpenRelease:
                 }
                 if None not in shapes.values() and self._has_media(row, split):
                     yield row, shapes
-        if self._release.is_local:
+        if isinstance(self._release.fs, LocalFileSystem):
             # Of a server, this would be several questions per shard; it is asked for each range
             # of a pickle to be of the version that was opened.
             self.check_unchanged()
@@ -960,6 +961,12 @@ class _OpenRelease:
             return 0
         return self.feature_files(split)[modality].read_into(row[f"{modality}_name"], frames)
 
+    def read_trimmed(self, split, modality, row, room):
+        """Read the frames of a clip before the padding, with `room` for those with it."""
+        if not len(room):
+            return room.copy()
+        return self.feature_files(split)[modality].read_trimmed(row[f"{modality}_name"], room)
+
     def _check_width(self, modality, file, name):
         shape, dim = file.shape(name), self._config.feature_dims[modality]
         if shape[1] != dim:
@@ -973,14 +980,14 @@ class _Media:
     """The files below `media_dir`, by the clips they are named after."""
 
     def __init__(self, config):
-        fs, root = url_to_fs(config.media_dir, **(config.source_options or {}))
-        is_local = isinstance(fs, LocalFileSystem)
-        paths = fs.find(root) if is_local else _retrying(root, fs.find, root)
+        fs, root = _file_system(config.media_dir, config.source_options)
+        paths = _ask(fs, fs.find, root)
         # (modality, clip) -> addresses.
         self.addresses = collections.defaultdict(list)
         for path in sorted(paths):
             modality = _MEDIA_ENDINGS.get(os.path.splitext(path)[1].casefold())
             if modality is not None:
+                is_local = isinstance(fs, LocalFileSystem)
                 address = path if is_local else fs.unstrip_protocol(path)
                 self.addresses[modality, _clip_key(path.replace(os.sep, "/"))].append(address)
         if not self.addresses:
@@ -1279,6 +1286,11 @@ class _Clip:
     fortran: bool
     payload: "_Bytes"
 
+    @property
+    def is_float32(self):
+        """Whether its bytes lie in the file as those of a C-contiguous float32 array."""
+        return self.payload.is_plain and self.dtype == np.float32 and not self.fortran
+
 
 class FeatureFile:
     """A feature pickle as a mapping from clip name to array, read without running anything.
@@ -1303,6 +1315,8 @@ class FeatureFile:
         self._source = _open_source(path, fs)
         self.name = self._source.name
         self._clips = {}
+        # Clip name -> frames before the padding, for clips that were read.
+        self._lengths = {}
         self._scanner = None
         self._complete = False
         self._lock = threading.RLock()
@@ -1342,12 +1356,36 @@ class FeatureFile:
             int: How many frames there are before the trailing all-zero ones; see `true_length`.
         """
         clip = self._clip(name)
-        if clip.payload.is_plain and clip.dtype == np.float32 and not clip.fortran:
+        if clip.is_float32:
             self._source.read_into(clip.payload.start, frames)
-            return true_length(frames)
-        stored = self[name]
-        frames[:] = stored
-        return true_length(stored)
+            length = true_length(frames)
+        else:
+            stored = self[name]
+            frames[:] = stored
+            length = true_length(stored)
+        self._lengths[clip.name] = length
+        return length
+
+    def read_trimmed(self, name, room=None):
+        """Read the frames of one clip before its trailing all-zero ones.
+
+        Padding is read, and told from frames, the first time only.
+
+        Args:
+            name: Clip name.
+            room: Memory for the clip with its padding, as `read_into` takes it.
+
+        Returns:
+            np.ndarray: A new float32 array of shape (true length, D).
+        """
+        clip = self._clip(name)
+        length = self._lengths.get(clip.name)
+        if length is None or not clip.is_float32:
+            room = np.empty(clip.shape, np.float32) if room is None else room
+            return room[: self.read_into(name, room)].copy()
+        frames = np.empty((length, clip.shape[1]), np.float32)
+        self._source.read_into(clip.payload.start, frames)
+        return frames
 
     def shape(self, name):
         """(T, D) of one clip, without reading it."""
@@ -1478,19 +1516,19 @@ def _open_source(path, fs):
     if hasattr(path, "read") and hasattr(path, "seek"):
         return _FileSource(path, getattr(path, "name", type(path).__name__), owned=False)
     if fs is None:
-        fs, path = url_to_fs(os.fspath(path))
+        fs, path = _file_system(os.fspath(path))
     if isinstance(fs, LocalFileSystem):
         return _LocalSource(path)
-    file, etag = _retrying(path, _open_remote, fs, path)
+    file, headers = _retrying(path, _open_remote, fs, path)
     if isinstance(file, AbstractBufferedFile):
-        return _RemoteSource(file, fs, path, etag)
+        return _RemoteSource(file, fs, path, headers)
     # In memory, in an archive: nothing to gain from reading ahead.
     return _FileSource(file, path, owned=True)
 
 
 def _open_remote(fs, path):
-    """Open a file that is read in ranges; return it and what asks for the same version again."""
-    if not _is_http(fs):
+    """Open a file that is read in ranges; return it and headers that ask for this version."""
+    if not _speaks(fs, "http"):
         return fs.open(path, "rb", cache_type="none"), {}
     info = fs.info(path)
     # A weak tag never equals anything when it is asked for in this way.
@@ -1501,8 +1539,25 @@ def _open_remote(fs, path):
     return fs.open(path, "rb", cache_type="none", size=size, headers=headers), headers
 
 
-def _is_http(fs):
-    return "http" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+def _file_system(address, options=None):
+    """The file system of an address, and the path in it."""
+    try:
+        return url_to_fs(address, **(options or {}))
+    except ImportError as error:
+        raise IndoMERError(
+            f"{address}: {error}. Install what reads such addresses: aiohttp for https://, s3fs "
+            "for s3://."
+        ) from error
+
+
+def _speaks(fs, protocol):
+    return protocol in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
+
+
+def _ask(fs, question, path):
+    """What a file system says of a path; a server that fails is asked again."""
+    is_local = isinstance(fs, LocalFileSystem)
+    return question(path) if is_local else _retrying(path, question, path)
 
 
 def _retrying(path, read, *args):
@@ -1706,9 +1761,9 @@ class _RemoteSource(_FileSource):
         self._blocks, self._pieces = [(0, b"")], []
         self._n_ahead = 0
         self._is_sparse, self._last_start, self._strides = False, 0, ()
-        self._gives_ranges = _is_http(fs)
+        self._gives_ranges = _speaks(fs, "http")
         # Those whose requests may be under way at the same time.
-        self._is_parallel = fs.async_impl or "hf" in fs.protocol
+        self._is_parallel = fs.async_impl or _speaks(fs, "hf")
 
     def _read_some(self, start, wanted):
         with self._lock:

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.exceptions import DatasetGenerationError
-
 import indomer
 from indomer_tools import check, demo, infos
 from indomer_tools.export import export
@@ -19,15 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return args.run(args)
-    except DatasetGenerationError as error:
-        # datasets wraps what the loader raised while generating examples.
-        if not isinstance(error.__cause__, indomer.IndoMERError):
-            raise
-        message = str(error.__cause__)
     except indomer.IndoMERError as error:
-        message = str(error)
-    print(f"indomer: {message}", file=sys.stderr)
-    return 1
+        print(f"indomer: {error}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

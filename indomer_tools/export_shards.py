@@ -11,7 +11,6 @@ everything lies in OUT.incomplete.
 
 import contextlib
 import dataclasses
-import errno
 import functools
 import hashlib
 import inspect
@@ -54,8 +53,6 @@ ROW_GROUP_ROWS = 1000
 # some clips at least.
 _SHARD_COUNTS = (8, 4, 2, 1)
 _LEAST_ROWS = 4
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What the manifest says of one file.
 Entry = dict[str, Any]
@@ -273,7 +270,7 @@ def planned(
         try:
             yield plan
         except OSError as error:
-            if error.errno not in _DISK_FULL:
+            if error.errno not in indomer._DISK_FULL:
                 raise
             raise indomer.IndoMERError(_disk_full_message(plan)) from error
 
@@ -417,15 +414,8 @@ class _Writer:
         """Yield the rows of a shard as tables, each good until the next is asked for."""
         release, batch = self._builder._release(), self._batch
         for row, shapes in release.clips(shard.split, [shard.rows]):
-            for column, value in self._builder._labels(row).items():
-                batch.values[column].append(value)
-            for modality, shape in shapes.items():
-                frames = batch.frames[f"{modality}_feature"]
-                length = release.read_frames(shard.split, modality, row, frames.room(shape[0]))
-                frames.keep(length if self._builder.config.trim_padding else shape[0])
-                batch.values[f"{modality}_length"].append(length)
-            n_bytes = sum(frames.n_bytes for frames in batch.frames.values())
-            if n_bytes >= ROW_GROUP_BYTES or len(batch) == ROW_GROUP_ROWS:
+            self._builder._add(batch, shard.split, row, shapes)
+            if batch.n_bytes >= ROW_GROUP_BYTES or len(batch) == ROW_GROUP_ROWS:
                 yield batch.to_table(self._schema)
         if len(batch):
             yield batch.to_table(self._schema)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 
 import pytest
 
@@ -22,7 +21,7 @@ pid {folder}/nginx.pid;
 events {{ worker_connections 256; }}
 http {{
     default_type application/octet-stream;
-    log_format counted '$request_method|$uri|$status|$body_bytes_sent|$http_range|$http_x_key';
+    log_format counted '$request_method|$uri|$status|$body_bytes_sent|$http_range';
     access_log {folder}/access.log counted;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
@@ -62,7 +61,7 @@ class Nginx:
         lines = self._log.read_text().splitlines()
         new, self._seen = lines[self._seen :], len(lines)
         fields = (line.split("|") for line in new)
-        return [Request(m, path, int(s), int(n), ranges) for m, path, s, n, ranges, _ in fields]
+        return [Request(m, path, int(s), int(n), ranges) for m, path, s, n, ranges in fields]
 
 
 @contextlib.contextmanager
@@ -178,16 +177,7 @@ def wait_for(port, process, seconds=30):
     """Wait until something answers at a port."""
     for _ in range(seconds * 20):
         assert process.poll() is None, "the server has ended"
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).close()
-            return
-        if _answers(port):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
     raise TimeoutError("the server does not answer")
-
-
-def _answers(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False

@@ -114,7 +114,9 @@ def test_modes_give_the_same_rows_and_features(load, data, name, options):
         assert prepared[split].features == streamed[split].features
         rows = list(prepared[split].with_format("numpy"))
         assert len(rows) == {"train": 53, "validation": 7}[split]
-        assert digest(rows) == digest(streamed[split].with_format("numpy"))
+        # What was found out about padding in one epoch is used in the next.
+        for _ in range(2):
+            assert digest(rows) == digest(streamed[split].with_format("numpy"))
 
 
 def test_split_argument(load, data, train_ids):
@@ -192,7 +194,9 @@ def test_builder_writes_parquet(data, tmp_path):
     for split in files:
         assert written[split].features == streamed[split].features
         rows = written[split].with_format("numpy")
-        assert digest(rows) == digest(streamed[split].with_format("numpy"))
+        # What was found out about padding in one epoch is used in the next.
+        for _ in range(2):
+            assert digest(rows) == digest(streamed[split].with_format("numpy"))
 
 
 def test_custom_features_are_used(load, data, train_ids):

@@ -523,6 +523,28 @@ def test_arrays_are_new_and_writable(protocol):
         assert features["clip_3_Cooking_3"].flags.writeable
 
 
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("length", [0, 3, 5])
+def test_trimmed_clip_is_the_same_each_time(tmp_path, dtype, order, length):
+    array = np.zeros((5, 3), dtype, order)
+    array[:length] = 1.5
+    # Neither a frame of zeros nor a negative zero is padding.
+    array[: length - 1, 1:] = 0
+    array[length - 1 : length, 0] = -0.0
+    path = tmp_path / "val_audio_features.pkl"
+    path.write_bytes(pickle.dumps(clips(array, array), 4))
+    with indomer.FeatureFile(path) as features:
+        for _ in range(2):
+            frames = features.read_trimmed("clip_1_Cooking_1")
+            assert frames.dtype == np.float32 and frames.flags.c_contiguous
+            assert frames.tobytes() == array[:length].astype("<f4").tobytes()
+            frames[:] = 7
+        os.truncate(path, 10)
+        with pytest.raises(indomer.IndoMERError, match=r"val_audio_features.pkl: .*changed"):
+            features.read_trimmed("clip_1_Cooking_1")
+
+
 def test_array_outlives_its_file(path):
     with indomer.FeatureFile(path) as features:
         read = features["clip_2_Cooking_2"]

@@ -183,6 +183,21 @@ def test_http_stream_in_order_reads_ahead(server, load):
     assert n_bytes(requests) < 1.1 * N_CLIPS * VIDEO_BYTES
 
 
+def test_http_padding_is_fetched_once(server, load):
+    """What is known of a clip after the first epoch is where its padding begins."""
+    options = {"split": "train", "streaming": True, "trim_padding": True}
+    stream = load("7_class", f"{server.url}/ordered", **options)
+    server.requests()
+    first = list(stream)
+    n_first = n_bytes(of(server.requests(), VIDEO))
+    second = list(stream)
+    n_second = n_bytes(of(server.requests(), VIDEO))
+    n_true = sum(row["video_length"] * 673 * 4 for row in second)
+    assert n_true < 0.6 * N_CLIPS * VIDEO_BYTES < n_first
+    assert n_second < 1.1 * n_true
+    assert [row["sample_id"] for row in first] == [row["sample_id"] for row in second]
+
+
 def test_s3_stream_in_order_reads_ahead(bucket, load):
     address = f"{bucket.url}/ordered"
     stream = load("7_class", address, split="train", streaming=True, storage_options=bucket.options)
