@@ -884,7 +884,22 @@ class _OpenRelease:
                 f"No {modality} features for {split}. Looked for {places}. Put the file there, or "
                 f"load without them: modalities={others or ('text',)!r}."
             )
-        return FeatureFile(path, self._release.fs)
+        orders = functools.partial(self._orders, modality, split)
+        return FeatureFile(path, self._release.fs, orders)
+
+    def _orders(self, modality, split):
+        """Yield orders in which a pickle may have the clips of a split, the likeliest first.
+
+        Those of the label files of release 1.0.0 are three different ones.
+        """
+        names = [row[f"{modality}_name"] for row in self.rows_by_split[split]]
+        yield names
+        other = _OtherConfig(self._release, self._config.name)
+        if self._release.split_path(other.name, split) is not None:
+            yield [row[modality] for row in _read_split(self._release, other.name, split)]
+        keys = set(map(_clip_key, names))
+        yield [key for key in _Annotations(self._release).keys if key in keys]
+        yield sorted(names)
 
     def check_join(self, split):
         """Return the rows of a split that will be examples; tell all that is wrong at once."""
@@ -900,10 +915,14 @@ class _OpenRelease:
                 problems.append(f"{where}: {_count(names, rows, 'clips')} no {what}")
 
         for modality, file in files.items():
+            missing = []
             for row in rows:
-                if row[f"{modality}_name"] in file:
-                    self._check_width(modality, file, row[f"{modality}_name"])
-            missing = [row for row in rows if row[f"{modality}_name"] not in file]
+                name = row[f"{modality}_name"]
+                shape = file.expected_shape(name)
+                if shape is None:
+                    missing.append(row)
+                else:
+                    self._check_width(modality, file, name, shape)
             note(missing, modality, f"{modality} features")
         for modality in self._config.media:
             missing = [row for row in rows if row[modality] is None]
@@ -948,8 +967,9 @@ class _OpenRelease:
 
     def _shape(self, modality, file, name, split):
         if name in file:
-            self._check_width(modality, file, name)
-            return file.shape(name)
+            shape = file.shape(name)
+            self._check_width(modality, file, name, shape)
+            return shape
         if self._config.on_missing == "error":
             self.check_join(split)
         is_skipped = self._config.on_missing == "skip"
@@ -967,8 +987,8 @@ class _OpenRelease:
             return room.copy()
         return self.feature_files(split)[modality].read_trimmed(row[f"{modality}_name"], room)
 
-    def _check_width(self, modality, file, name):
-        shape, dim = file.shape(name), self._config.feature_dims[modality]
+    def _check_width(self, modality, file, name, shape):
+        dim = self._config.feature_dims[modality]
         if shape[1] != dim:
             raise IndoMERError(
                 f"{file.name}, clip {name!r}: expected shape (T, {dim}), found {shape}. If these "
@@ -1139,6 +1159,11 @@ class _Annotations:
                 "the file or fetch it again."
             )
 
+    @property
+    def keys(self):
+        """Keys of its clips, line by line."""
+        return list(self._places)
+
     def of(self, keys):
         """Column -> its values for some clips, None where there is none."""
         places = [self._places.get(key, -1) for key in keys]
@@ -1153,8 +1178,8 @@ class _OtherConfig:
 
     def __init__(self, release, config_name):
         self._release = release
-        (self._name,) = set(_JSON_LABELS) - {config_name}
-        self.fields = _JSON_LABELS[self._name]
+        (self.name,) = set(_JSON_LABELS) - {config_name}
+        self.fields = _JSON_LABELS[self.name]
 
     @functools.cached_property
     def rows(self):
@@ -1162,8 +1187,8 @@ class _OtherConfig:
         return {
             _clip_key(row["video"]): row
             for split in _SPLITS
-            if self._release.split_path(self._name, split) is not None
-            for row in _read_split(self._release, self._name, split)
+            if self._release.split_path(self.name, split) is not None
+            for row in _read_split(self._release, self.name, split)
         }
 
 
@@ -1305,16 +1330,21 @@ class FeatureFile:
         path: Path or fsspec address of a pickle, or a seekable binary file object. The pickle is a
             list of {"video_name": str, "video_feature": (T, D) array}, or the same for audio.
         fs: File system in which `path` is a path.
+        orders: Function that gives lists of names, orders in which the clips may follow each other.
+            Of a file on a server, clips are then looked for where one of these foretells.
 
     Raises:
         UnsafePickleError: The file asks for more than arrays need; on first use.
         IndoMERError: The file is cut short, not a pickle, or of another form; on first use.
     """
 
-    def __init__(self, path, fs=None):
+    def __init__(self, path, fs=None, orders=None):
         self._source = _open_source(path, fs)
         self.name = self._source.name
         self._clips = {}
+        self._orders = orders if isinstance(self._source, _RemoteSource) else None
+        # Clip key -> clip: those whose place is foretold, and those of them that were seen there.
+        self._form, self._foretold, self._seen = None, {}, {}
         # Clip name -> frames before the padding, for clips that were read.
         self._lengths = {}
         self._scanner = None
@@ -1391,6 +1421,11 @@ class FeatureFile:
         """(T, D) of one clip, without reading it."""
         return self._clip(name).shape
 
+    def expected_shape(self, name):
+        """(T, D) of one clip, or None if it is not there, as far as that can be foretold."""
+        clip = self._find(_clip_key(name), may_be_foretold=True)
+        return clip and clip.shape
+
     def dtype(self, name):
         """Stored dtype of one clip, without reading it."""
         return self._clip(name).dtype
@@ -1423,14 +1458,23 @@ class FeatureFile:
             raise KeyError(name)
         return clip
 
-    def _find(self, key):
+    def _find(self, key, may_be_foretold=False):
         """Look a clip up, indexing on until it is found."""
-        if key not in self._clips:
+        clip = self._known(key, may_be_foretold)
+        if clip is None:
             with self._lock:
                 # Another thread may have come as far in the meantime.
-                if key not in self._clips and not self._complete:
-                    self._index_until(key)
-        return self._clips.get(key)
+                while (clip := self._known(key, may_be_foretold)) is None and not self._complete:
+                    if key in self._foretold:
+                        self._look_at(key)
+                    else:
+                        self._index_until(key)
+                        self._foretell()
+        return clip
+
+    def _known(self, key, may_be_foretold):
+        clip = self._clips.get(key) or self._seen.get(key)
+        return clip or (self._foretold.get(key) if may_be_foretold else None)
 
     def _index_all(self):
         with self._lock:
@@ -1438,6 +1482,7 @@ class FeatureFile:
                 self._index_until(None)
 
     def _index_until(self, key):
+        """Go on until a clip is found, or others can be foretold, or to the end."""
         if self._scanner is None:
             self._begin_scan()
         try:
@@ -1449,7 +1494,8 @@ class FeatureFile:
                             f"{self.name}: clip {clip.name!r} is in the file twice. {_REGENERATE}"
                         )
                     self._clips[found] = clip
-                    if found == key:
+                    may_foretell = self._orders and key is not None
+                    if found == key or may_foretell and len(self._clips) >= _N_WALKED:
                         return
             self._complete = True
         except _SkimmedError:
@@ -1464,6 +1510,58 @@ class FeatureFile:
         self._clips = {}
         self._scanner = _Scanner(self._source, may_skim)
         self._scan = iter(self._scanner)
+
+    # Foretelling. A server that gives one range a request would have to be asked once for each clip
+    # that is passed over. But entries of one form differ in nothing but their names, so an order of
+    # the names tells the place of each, and the size of the file. Where that is its size, clips are
+    # expected at these places; what is there is seen before a clip is read.
+
+    def _foretell(self):
+        """Try the orders, once some clips were walked through."""
+        walked = list(self._clips.values())
+        if not self._orders or len(walked) < _N_WALKED or self._scanner.form is None:
+            return
+        orders, self._orders, self._form = self._orders, None, self._scanner.form
+        for order in orders():
+            keys = list(map(_clip_key, order))
+            if keys[: len(walked)] == list(self._clips):
+                clips, stop = self._lay_out(keys[len(walked) :], walked)
+                # The file ends with the opcodes APPENDS and STOP.
+                is_whole = clips and stop + 2 == self._source.size
+                if is_whole and all(map(self._is_there, (clips[len(clips) // 2], clips[-1]))):
+                    self._foretold = {_clip_key(clip.name): clip for clip in clips}
+                    return
+
+    def _lay_out(self, keys, walked):
+        """Clips of these keys, if they follow those that were walked through; where they end."""
+        form, last = self._form, walked[-1]
+        prefix, _, suffix = last.name.partition(_clip_key(last.name))
+        clips, stop = [], last.payload.start + form.n_bytes + form.n_after
+        for number, key in enumerate(keys, len(walked)):
+            name = prefix + key + suffix
+            # Picklers append a thousand items at a time, with APPENDS and MARK in between.
+            start = stop + form.n_before(name) + (2 if number % 1000 == 0 else 0)
+            payload = _Bytes(start, form.n_bytes)
+            clips.append(dataclasses.replace(last, name=name, payload=payload))
+            stop = start + form.n_bytes + form.n_after
+        return clips, stop
+
+    def _is_there(self, clip):
+        """Whether a clip of this name is at its place."""
+        start = clip.payload.start - self._form.n_before(clip.name)
+        found = self._form.match(self._source.read(start, clip.payload.start))
+        return found is not None and found[0] == clip.name
+
+    def _look_at(self, key):
+        """See whether a clip is where it was foretold; if not, nothing is foretold any more."""
+        clip = self._foretold[key]
+        start = clip.payload.start
+        # With its frames, which will be asked for next.
+        self._source.fetch(start - self._form.n_before(clip.name), start + clip.payload.stored)
+        if self._is_there(clip):
+            self._seen[key] = clip
+        else:
+            self._foretold = {}
 
 
 def true_length(frames):
@@ -1686,6 +1784,9 @@ class _FileSource:
     def _check_unchanged(self):
         """Raise where it can be told that the file is not the one that was indexed."""
 
+    def fetch(self, start, stop):
+        """Ask for bytes that are read next."""
+
     def sparse_reading(self):
         """Context in which few bytes are read in many places."""
         return contextlib.nullcontext()
@@ -1759,7 +1860,7 @@ class _RemoteSource(_FileSource):
         # (start, bytes) of what is held: two blocks, since an index looks beyond the frames that
         # are asked for next, and pieces of what lies between payloads.
         self._blocks, self._pieces = [(0, b"")], []
-        self._n_ahead = 0
+        self._n_ahead, self._n_pieces = 0, _PIECES[0]
         self._is_sparse, self._last_start, self._strides = False, 0, ()
         self._gives_ranges = _speaks(fs, "http")
         # Those whose requests may be under way at the same time.
@@ -1786,6 +1887,11 @@ class _RemoteSource(_FileSource):
         content = memoryview(content)[start - place :][: len(wanted)]
         wanted[: len(content)] = content
         return len(content)
+
+    def fetch(self, start, stop):
+        with self._lock:
+            if self._held(start) is None:
+                self._fetch(start, stop - start)
 
     def _held(self, start):
         for place, content in (*self._blocks, *self._pieces):
@@ -1823,11 +1929,13 @@ class _RemoteSource(_FileSource):
         """(start, stop) of what is wanted now, and of what will be if clips go on like this."""
         spans = [(start, min(start + n_bytes, self.size))]
         may_guess = self._is_regular and (self._gives_ranges or self._is_parallel)
-        for i in range(1, _PIECES if may_guess else 1):
+        for i in range(1, self._n_pieces if may_guess else 1):
             # Clip names differ in length: the further ahead, the less certain is the place.
             place, spread = start + i * self._strides[1], i * _NAME_SPREAD
             if place + spread + n_bytes < self.size:
                 spans.append((place - spread, place + spread + n_bytes))
+        # An index may end after some clips.
+        self._n_pieces = min(4 * self._n_pieces, _PIECES[1]) if may_guess else self._n_pieces
         return spans
 
     def _fetch_pieces(self, spans):
@@ -1895,9 +2003,10 @@ _AHEAD_BYTES = (1 << 20, 8 << 20)
 _NEAR_BYTES = 1 << 18
 
 # What lies between two payloads, with some of what follows; how many such pieces are fetched
-# together, by how many connections where it takes several; and by how much names differ in length.
+# together, at first and at most, by how many connections where it takes several; and by how much
+# names differ in length.
 _PIECE_BYTES = 2048
-_PIECES = 100
+_PIECES = (4, 100)
 _CONNECTIONS = 16
 _NAME_SPREAD = 16
 
@@ -1929,6 +2038,10 @@ _MAX_DIGITS = 40
 # Opcodes from one clip to the next: some 40 are needed, the rest is for further keys. This keeps
 # both the time and the memory of an index proportional to the number of clips.
 _MAX_OPCODES_PER_CLIP = 100_000
+
+# Clips that are walked through before the places of others are foretold: the form of the second and
+# third is known then.
+_N_WALKED = 4
 
 # Clips in one file: 60 times the release.
 _MAX_CLIPS = 100_000
@@ -2137,6 +2250,16 @@ class _Form:
     dtype: np.dtype
     n_kept: int
 
+    @property
+    def n_after(self):
+        """Bytes from the payload to the next entry, whose first byte is in `after`."""
+        return len(self.after) - 1
+
+    def n_before(self, name):
+        """Bytes of an entry up to the payload."""
+        n_name = len(name.encode("utf-8", "surrogatepass"))
+        return len(self.before) + 1 + n_name + len(self.between)
+
     def without_frame(self):
         """The same with zeros as the length of the frame that begins after the payload."""
         if self.frame is None:
@@ -2193,7 +2316,7 @@ class _Scanner:
         self._collected = 0
         # How many objects an unpickler would keep by now; those of skimmed entries are not made.
         self._n_kept = 0
-        self._may_skim, self._form, self._is_form_next = may_skim, None, False
+        self._may_skim, self.form, self._is_form_next = may_skim, None, False
         self._last, self._begun, self._frames = None, None, []
 
     def __iter__(self):
@@ -2835,8 +2958,8 @@ class _Scanner:
         form = None
         if self._may_skim and begun is not None and self._last is not None:
             form = self._form_of(self._last, frames, *begun)
-        self._is_form_next = form is not None and form == self._form
-        self._form = form
+        self._is_form_next = form is not None and form == self.form
+        self.form = form
 
     def _form_of(self, clip, frames, start, n_kept):
         payload = clip.payload
@@ -2865,7 +2988,7 @@ class _Scanner:
 
     def _skim(self):
         """Yield the clips of entries as long as they have the form."""
-        form, start = self._form, self._opcode_start
+        form, start = self.form, self._opcode_start
         n_skimmed = 0
         window = self.source.read(start, start + _WINDOW_BYTES)
         while self._n_clips < _MAX_CLIPS and (found := form.match(window)):

@@ -10,6 +10,7 @@ Contenders that unpickle are here for comparison. The loader never does.
 """
 
 import importlib
+import inspect
 import json
 import math
 import pickle
@@ -146,7 +147,7 @@ class LoaderStreamed(Loader):
     """The loader, streaming from the released files."""
 
     title = "loader, streamed"
-    how = f"shuffle buffer of {SHUFFLE_BUFFER}"
+    how = f"shuffle buffer of {SHUFFLE_BUFFER}, shard by shard; lengths known from an epoch before"
     # On streaming, `datasets` imports torch where it is installed.
     packages = ("torch", *Loader.packages)
     prepares = False
@@ -162,7 +163,11 @@ class LoaderStreamed(Loader):
 
     def loader(self, release, store, n_workers):
         stream = self.stream(release, "train").select_columns(COLUMNS)
-        stream = stream.shuffle(seed=0, buffer_size=SHUFFLE_BUFFER)
+        options = {"seed": 0, "buffer_size": SHUFFLE_BUFFER}
+        # By default, `datasets` 5 reads ten shards at once, each in a thread that it waits for.
+        if "max_buffer_input_shards" in inspect.signature(stream.shuffle).parameters:
+            options["max_buffer_input_shards"] = 1
+        stream = stream.shuffle(**options)
         return _in_order(stream, n_workers, self.collate())
 
 

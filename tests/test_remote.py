@@ -7,8 +7,19 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
-from release_writers import assert_same_bits, make_clips, write_features, write_release
+from release_writers import (
+    annotation,
+    assert_same_bits,
+    make_clips,
+    row_3_class,
+    row_7_class,
+    write_annotations,
+    write_features,
+    write_release,
+    write_split,
+)
 from servers import BadLine, free_port, nginx, s3, wait_for
 
 import indomer
@@ -35,6 +46,31 @@ def write_both(root, n_clips, n_video, n_audio):
             write_features(root / "ordered", modality, split, clips)
 
 
+def write_mixed(folder, n_clips, *, swapped=False):
+    """A release whose files are in four orders; pickles are in those of 3_class and of the CSV.
+
+    With `swapped`, two clips whose names are equally long are in each other's place.
+    """
+    rng = np.random.default_rng(5)
+    clips = make_clips(n_clips, n_video=N_VIDEO, n_audio=N_AUDIO)
+    val = make_clips(8, first_video=900)
+    write_release(folder, clips, val)
+    three, seven, lines = ([clips[i] for i in rng.permutation(n_clips)] for _ in range(3))
+    write_split(folder, "3_class", "train", [row_3_class(clip) for clip in three])
+    write_split(folder, "7_class", "train", [row_7_class(clip) for clip in seven])
+    write_annotations(folder, [annotation(clip) for clip in lines + val])
+    for modality, stored in (("video", three), ("audio", lines)):
+        stored = list(stored)
+        if swapped:
+            first, *_, second = (
+                number
+                for number in (*range(5, 14), *range(18, 28))
+                if len(stored[number]["id"]) == len(stored[5]["id"])
+            )
+            stored[first], stored[second] = stored[second], stored[first]
+        write_features(folder, modality, "train", stored)
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """A folder with two releases of 90 MB."""
@@ -56,6 +92,8 @@ def bucket(tmp_path_factory):
     s3fs = pytest.importorskip("s3fs")
     folder = tmp_path_factory.mktemp("bucket")
     write_both(folder, N_S3, N_VIDEO, N_AUDIO)
+    write_mixed(folder / "mixed", N_S3)
+    write_mixed(folder / "swapped", N_S3, swapped=True)
     with s3() as storage:
         proxy = f"proxy_pass {storage.endpoint}; proxy_set_header Host $http_host;"
         with nginx(folder, tmp_path_factory.mktemp("nginx"), more=proxy) as front:
@@ -112,11 +150,12 @@ def test_http_prepares_the_rows_of_the_folder(server, served, load, num_proc):
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-def test_s3_gives_the_rows_of_the_folder(bucket, load, streaming):
-    address = f"{bucket.url}/reversed"
+@pytest.mark.parametrize("release", ["reversed", "mixed", "swapped"])
+def test_s3_gives_the_rows_of_the_folder(bucket, load, streaming, release):
+    address = f"{bucket.url}/{release}"
     options = {"split": "train", "streaming": streaming, "trim_padding": True}
     found = load("7_class", address, storage_options=bucket.options, **options)
-    expected = load("7_class", bucket.folder / "reversed", **options)
+    expected = load("7_class", bucket.folder / release, **options)
     assert_same_rows(found, expected)
 
 
@@ -219,6 +258,57 @@ def test_s3_chosen_clips_fetch_their_bytes_and_the_index(bucket):
     for name in names[3::7][:4]:
         assert features[name].shape == (N_VIDEO, 673)
     assert n_bytes(of(bucket.requests(), VIDEO)) < (4 + 4) * VIDEO_BYTES
+
+
+@pytest.mark.parametrize("config", ["3_class", "7_class"])
+def test_s3_pickles_in_the_order_of_other_files_take_no_request_per_clip(bucket, load, config):
+    """Where a clip lies follows from the order of the names, once the first few are known."""
+    stream = load(
+        config,
+        f"{bucket.url}/mixed",
+        split="train",
+        streaming=True,
+        storage_options=bucket.options,
+    )
+    bucket.requests()
+    rows = iter(stream)
+    next(rows)
+    assert len(of(bucket.requests(), VIDEO)) < 14
+    list(rows)
+    assert len(of(bucket.requests(), VIDEO)) <= N_S3
+
+
+def test_s3_files_are_joined_before_clips_are_fetched(bucket, load):
+    """What is missing is told before anything is prepared, here from the order of the names."""
+    builder = indomer.IndoMER(
+        config_name="7_class",
+        data_dir=f"{bucket.url}/mixed",
+        storage_options=bucket.options,
+        cache_dir="memory://",
+    )
+    bucket.requests()
+    assert len(builder._release().check_join("train")) == N_S3
+    requests = bucket.requests()
+    assert len(of(requests, VIDEO)) < 14
+    assert n_bytes(of(requests, VIDEO)) < N_S3 / 5 * VIDEO_BYTES
+
+
+@pytest.mark.parametrize("n_clips", [4, 5, 999, 1000, 1001, 1002, 2003])
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize("module", ["_pickle", "pickle"])
+def test_foretold_clips_are_those_that_are_there(tmp_path, n_clips, protocol, module):
+    frames = np.arange(36, dtype=np.float32).reshape(2, 18)
+    names = [f"clip_{i // 7}_Cooking_{i % 7}.wav" for i in range(n_clips)]
+    entries = [{"audio_name": name, "audio_feature": frames + i} for i, name in enumerate(names)]
+    dump = {"_pickle": pickle.dumps, "pickle": pickle._dumps}[module]
+    (tmp_path / "a.pkl").write_bytes(dump(entries, protocol))
+    with nginx(tmp_path, tmp_path / "nginx", multirange=False) as server:
+        features = indomer.FeatureFile(f"{server.url}/a.pkl", orders=lambda: [names[::-1], names])
+        for number in (n_clips - 1, n_clips // 2, 0, n_clips // 3):
+            assert_same_bits(features[names[number]], frames + number)
+        assert {features.expected_shape(name) for name in names} == {(2, 18)}
+        assert features.expected_shape("clip_x_Cooking_1.wav") is None
+        assert list(features) == names
 
 
 @pytest.mark.slow
