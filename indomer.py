@@ -1919,9 +1919,11 @@ class _RemoteSource(_FileSource):
     @property
     def _is_regular(self):
         """Whether payloads were passed over at one distance, worth a jump."""
+        # What takes a request for each of them pays from longer ones on.
+        least = 4 * _PIECE_BYTES if self._gives_ranges else _NEAR_BYTES
         return (
             len(self._strides) == 2
-            and self._strides[1] > 4 * _PIECE_BYTES
+            and self._strides[1] > least
             and abs(self._strides[1] - self._strides[0]) < _PIECE_BYTES
         )
 
