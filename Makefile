@@ -54,6 +54,7 @@ peers := litdata==0.2.76 mosaicml-streaming==0.13.0
 bench: .venv-bench/.installed
 	@$(bench_bin)/python benchmarks/side_by_side.py --scale $(SCALE) $(BENCH)
 	@$(bench_bin)/python benchmarks/loader.py --scale $(SCALE)
+	@$(bench_bin)/python benchmarks/export.py --scale $(SCALE)
 
 bench-full:
 	@$(MAKE) --no-print-directory bench SCALE=1

@@ -1,254 +1,212 @@
 """Measure the export: how fast Parquet files are written and read, their size, and the memory.
 
     python benchmarks/export.py
-    python benchmarks/export.py --scale 0.25 --rounds 5
+    python benchmarks/export.py --scale 0.25 --rounds 5 --json results.json
+    python benchmarks/export.py write
 
-Held against `Dataset.to_parquet` of the prepared dataset, as released. Its clock starts when the
-tables are in the cache; that of the export starts with the release, and stops when all files are
-written and hashed. What takes longer whatever is written is told apart: the sha256 of the released
-files, once for both configs, and the card.
+Held against `Dataset.to_parquet` of the prepared dataset, as released: figures are ratios of time,
+the less the better. Its clock starts when the tables are in the cache; that of the export starts
+with the release, and stops when all files are written and hashed. What takes longer whatever is
+written is told apart: the sha256 of the released files, once for both configs, and the card.
 
-As in `loader.py`, each measurement is a process of its own, contenders take turns, a figure is the
-median over the rounds, and what was written is compared with the release.
+How each figure is measured is in `measure.py`; what is written is compared with the release.
 """
 
 import argparse
 import concurrent.futures
-import functools
-import json
-import os
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import datasets
-import loader
+import measure
 import numpy as np
 import pyarrow.parquet as pq
+from measure import MODALITIES, SPLITS, Figure, expect
 
 import indomer
 from indomer_tools import export_shards
 from indomer_tools.export import write_shards
 
-SPLITS = {"train": "train", "validation": "val"}
+# Growth is seen from a release of a quarter of the size to the whole.
+GROWTH = 4
+
+_PACKAGES = ("indomer", "datasets", "numpy", "pyarrow")
 
 
 # --- Contenders ---------------------------------------------------------------------------------
-#
-# Each gets ready, yields, does what is measured, and yields.
 
 
-def to_parquet(folder, out, trim_padding=False):
+def to_parquet(release, out, cache_dir):
     """`Dataset.to_parquet`, one file a split."""
+    prepared = indomer.load_dataset("7_class", data_dir=release, cache_dir=cache_dir)
     Path(out).mkdir()
-    prepared = _prepared(folder, trim_padding)
     yield
     for split, rows in prepared.items():
         rows.to_parquet(Path(out, f"{split}.parquet"))
-    yield
+    facts = yield
+    _check(out, facts, is_trimmed=False)
 
 
-def export(folder, out, trim_padding=False, config="7_class", num_proc=None, n_threads=2):
-    """All files of an export but the card; with `n_threads`, without hashing released files."""
+def export(release, out, config="7_class", trim_padding=False, hashes_release=False):
+    """All files of an export but the card, with or without hashing the released files."""
     yield
     options = {"config": config, "trim_padding": trim_padding}
-    with export_shards.planned(Path(folder, "release"), out, **options) as plan:
-        if num_proc is None and n_threads is not None:
-            with concurrent.futures.ThreadPoolExecutor(n_threads) as pool:
-                list(pool.map(export_shards.write_shard, plan.shards))
+    with export_shards.planned(release, out, **options) as plan:
+        if hashes_release:
+            write_shards(plan)
         else:
-            write_shards(plan, num_proc)
-    yield
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                list(pool.map(export_shards.write_shard, plan.shards))
+    facts = yield
     plan.folder.rename(out)
+    _check(Path(out, "data", "7_class"), facts, trim_padding)
 
 
-def card(folder, out):
-    """The whole of an export whose shards are written: card, manifest, renaming."""
-    release = Path(folder, "release")
-    with export_shards.planned(release, out, config="7_class") as plan:
+def card(release, out):
+    """The rest of an export whose shards are written: card, manifest, renaming."""
+    with export_shards.planned(release, out, config="7_class", trim_padding=True) as plan:
         entries, sources = write_shards(plan)
         yield
         plan.finish(entries, sources)
-        yield
-
-
-def read(paths, way):
-    """All rows of some Parquet files."""
     yield
+
+
+def read(folder, way):
+    """All rows of some Parquet files."""
+    paths = sorted(map(str, Path(folder).rglob("*.parquet")))
+    yield
+    n_rows = 0
     if way == "pyarrow":
         for path in paths:
             with pq.ParquetFile(path) as file:
                 for number in range(file.num_row_groups):
-                    file.read_row_group(number)
+                    n_rows += len(file.read_row_group(number))
     else:
         rows = datasets.load_dataset("parquet", data_files=paths, split="train", streaming=True)
-        for _ in rows.with_format("arrow").iter(batch_size=4):
-            pass
-    yield
+        for batch in rows.with_format("arrow").iter(batch_size=4):
+            n_rows += len(batch)
+    facts = yield
+    expect(n_rows == sum(map(len, facts.values())), f"{n_rows} rows")
 
 
 CONTENDERS = {contender.__name__: contender for contender in (to_parquet, export, card, read)}
 
 
-def _prepared(folder, trim_padding):
-    return indomer.load_dataset(
-        "7_class",
-        data_dir=Path(folder, "release"),
-        cache_dir=Path(folder, "cache"),
-        trim_padding=trim_padding,
-    )
-
-
-# --- One measurement ----------------------------------------------------------------------------
-
-
-def _work():
-    """In the process of a contender: run it, one step for each line on standard input."""
-    name, options = json.loads(sys.stdin.readline())
-    datasets.disable_progress_bars()
-    steps = CONTENDERS[name](**options)
-    next(steps)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    start = time.perf_counter()
-    next(steps)
-    print(time.perf_counter() - start, flush=True)
-    next(steps, None)
-    # datasets 5 may abort a process that ends just after it has streamed Parquet files.
-    os._exit(0)
-
-
-def measure(contender, with_memory=False, **options):
-    """Run a contender in a new process; return seconds, or how much anonymous memory grew."""
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--work"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        process.stdin.write(json.dumps([contender, options], default=str) + "\n")
-        process.stdin.flush()
-        if process.stdout.readline() != "ready\n":
-            raise RuntimeError(f"{contender} failed")
-        before = peak = loader._anonymous_bytes(process.pid) if with_memory else 0
-        process.stdin.write("\n")
-        process.stdin.flush()
-        while with_memory and not loader.select.select([process.stdout], [], [], 0.005)[0]:
-            peak = max(peak, loader._anonymous_bytes(process.pid))
-        seconds = process.stdout.readline()
-    if process.returncode or not seconds:
-        raise RuntimeError(f"{contender} failed")
-    return peak - before if with_memory else float(seconds)
-
-
-class Bench:
-    """A folder with a release in it, and what is measured on it."""
-
-    def __init__(self, folder, scale, rounds):
-        self.folder, self.rounds = folder, rounds
-        self.facts = loader.make_release.write_release(folder / "release", scale)
-        for trim_padding in (False, True):
-            _prepared(folder, trim_padding)
-
-    def take_turns(self, contenders):
-        """Name -> one measurement a round; another contender is first in each round."""
-        values = {name: [] for name in contenders}
-        names = list(contenders)
-        for number in range(self.rounds):
-            first = number % len(names)
-            for name in names[first:] + names[:first]:
-                values[name].append(contenders[name]())
-        return values
-
-    def writing(self, contender, keep=False, **options):
-        """A contender for `take_turns` that writes to a new folder; the last one may be kept."""
-        out = self.folder / "-".join(["out", contender, *map(str, options.values())])
-
-        def write():
-            shutil.rmtree(out, ignore_errors=True)
-            seconds = measure(contender, folder=self.folder, out=out, **options)
-            if not keep:
-                shutil.rmtree(out)
-            return seconds
-
-        return out, write
+def _check(folder, facts, is_trimmed):
+    """Compare the names of all clips, and the frames of the first of each file, with the facts."""
+    for split, clips in facts.items():
+        n_seen = 0
+        for path in sorted(Path(folder).glob(f"{SPLITS[split]}*.parquet")):
+            with pq.ParquetFile(path) as file:
+                names = file.read(["sample_id"])["sample_id"].to_pylist()
+                first = file.read_row_group(0).slice(0, 1)
+            here = clips[n_seen : n_seen + len(names)]
+            expect(names == [clip["name"] for clip in here], f"{path.name}: other clips")
+            for modality, dim in MODALITIES.items():
+                frames = np.array(first[f"{modality}_feature"][0].as_py(), np.float32)
+                measure.check_frames(frames.reshape(-1, dim), here[0][modality], is_trimmed)
+            n_seen += len(names)
+        expect(n_seen == len(clips), f"{split}: {n_seen} clips of {len(clips)}")
 
 
 # --- Figures ------------------------------------------------------------------------------------
 
 
-def figures(bench):
-    """Yield (name, value) of all that is measured."""
-    padded, write_padded = bench.writing("export", keep=True, trim_padding=False)
-    trimmed, write_trimmed = bench.writing("export", keep=True, trim_padding=True)
-    plain, write_plain = bench.writing("to_parquet", keep=True)
-    contenders = {"to_parquet": write_plain, "padded": write_padded, "trimmed": write_trimmed}
+class Export:
+    """A release, and what was made of it."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.release, self.facts = bench.release("release")
+        self.small_release, self.small_facts = bench.release("small", bench.scale / GROWTH)
+        self.plain, self.padded = bench.folder / "plain", bench.folder / "padded"
+
+    def writing(self, contender, keep=None, small=False, **options):
+        """A contender for `take_turns` that writes to a new folder, which may be kept."""
+        release, facts = self.release, self.facts
+        if small:
+            release, facts = self.small_release, self.small_facts
+        if contender == "to_parquet":
+            options["cache_dir"] = self.bench.folder / "cache"
+
+        def write():
+            with self.bench.cache_dir() as folder:
+                folder.mkdir()
+                out = folder / "out"
+                measured = measure.measure(
+                    __file__, contender, facts, release=release, out=out, **options
+                )
+                measured.found = measure.bytes_below(out, "**/*.parquet")
+                if keep is not None and not keep.exists():
+                    out.rename(keep)
+                return measured
+
+        return write
+
+
+def write(run):
+    """Time, size and memory of writing."""
+    contenders = {"to_parquet": run.writing("to_parquet", run.plain)}
+    # To prepare the dataset, which is not measured.
+    contenders["to_parquet"]()
+    both = {"config": None, "hashes_release": True}
     for name, options in (
-        ("padded, one thread", {"n_threads": 1}),
-        ("trimmed, one thread", {"n_threads": 1, "trim_padding": True}),
-        ("trimmed, with sha256 of the release", {"n_threads": None, "trim_padding": True}),
-        ("both configs, with sha256", {"n_threads": None, "config": None}),
-        ("both, trimmed, with sha256", {"n_threads": None, "config": None, "trim_padding": True}),
+        ("padded", {"keep": run.padded}),
+        ("trimmed", {"trim_padding": True}),
+        ("padded, a quarter", {"small": True}),
+        ("trimmed, a quarter", {"trim_padding": True, "small": True}),
+        ("trimmed, sha256 of release", {"trim_padding": True, "hashes_release": True}),
+        ("both configs, sha256 of release", both),
+        ("both, trimmed, sha256 of release", {**both, "trim_padding": True}),
     ):
-        contenders[name] = bench.writing("export", **options)[1]
-    values = bench.take_turns(contenders)
-    for out, is_trimmed in ((padded, False), (trimmed, True)):
-        _check(out, bench.facts, is_trimmed)
-    n_bytes = sum(path.stat().st_size for path in bench.folder.glob("release/*_feature/*"))
-    yield "features of the release", f"{n_bytes / 1e9:.2f} GB"
-    seconds = statistics.median(values["to_parquet"])
-    yield "to_parquet of the prepared table", f"{n_bytes / seconds / 1e6:,.0f} MB/s"
-    for name in list(contenders)[1:]:
-        yield f"write, {name}", f"{_speed(values, 'to_parquet', name):.2f} times as fast"
-    for name, out in (("to_parquet", plain), ("padded", padded), ("trimmed", trimmed)):
-        yield f"size, {name}", f"{_size(out) / 1e6:,.1f} MB"
-    yield from reading(bench, {"to_parquet": plain, "padded": padded})
-    yield "text and labels, of the bytes", f"{100 * _share_of_text(padded):.2f} %"
-    seconds = [bench.writing("card")[1]() for _ in range(3)]
-    yield "card, manifest, renaming", f"{statistics.median(seconds):.1f} s"
+        contenders[name] = run.writing("export", **options)
+    values = run.bench.take_turns(contenders)
+    base = [one.seconds for one in values["to_parquet"]]
+    speed = measure.feature_bytes(run.release) / statistics.median(base) / 1e6
+    yield Figure("to_parquet of the prepared dataset", speed, "MB/s")
+    limits = {"padded": 1 / 2.2, "trimmed": 1 / 8}
+    for name in contenders:
+        if name != "to_parquet" and "quarter" not in name:
+            ratio = measure.median_ratio([one.seconds for one in values[name]], base)
+            yield Figure(f"write, {name}", ratio, "x to_parquet", limits.get(name))
+    plain_bytes = values["to_parquet"][0].found
+    for name in ("padded", "trimmed"):
+        yield Figure(f"size, {name}", values[name][0].found / plain_bytes, "x to_parquet", 1)
+    for name in ("padded", "trimmed"):
+        whole, quarter = (
+            statistics.median(one.memory for one in values[size]) / 2**20
+            for size in (name, f"{name}, a quarter")
+        )
+        yield Figure(f"memory, {name}", whole, "MB", note=f"{quarter:.0f} MB at a quarter")
+    yield Figure("text and labels, of the bytes", 100 * _share_of_text(run.padded), "%", 2)
 
 
-def reading(bench, folders):
-    """Speed of reading, in two ways."""
-    paths = {name: sorted(out.rglob("*.parquet")) for name, out in folders.items()}
+def read_back(run):
+    """Time of reading what `write` kept, in two ways."""
+    for folder, contender in ((run.plain, "to_parquet"), (run.padded, "export")):
+        if not folder.exists():
+            run.writing(contender, folder)()
     for way in ("pyarrow", "streaming"):
         contenders = {
-            name: functools.partial(measure, "read", paths=paths[name], way=way) for name in paths
+            folder.name: lambda folder=folder, way=way: (
+                measure.measure(__file__, "read", run.facts, folder=folder, way=way).seconds
+            )
+            for folder in (run.plain, run.padded)
         }
-        yield f"read, {way}", f"{_speed(bench.take_turns(contenders), *folders):.2f} times as fast"
+        values = run.bench.take_turns(contenders)
+        ratio = measure.median_ratio(values["padded"], values["plain"])
+        yield Figure(f"read, {way}", ratio, "x to_parquet", 0.5)
 
 
-def memory(folder, scale, rounds):
-    """Growth of anonymous memory while exporting a release, and one four times as large."""
-    for trim_padding in (False, True):
-        for factor in (1, 4):
-            with tempfile.TemporaryDirectory(dir=folder) as place:
-                loader.make_release.write_release(Path(place, "release"), scale * factor)
-                grown = [
-                    measure(
-                        "export",
-                        True,
-                        folder=place,
-                        out=f"{place}/out-{i}",
-                        trim_padding=trim_padding,
-                    )
-                    for i in range(rounds)
-                ]
-            name = f"memory, {'trimmed' if trim_padding else 'padded'}, {factor} x"
-            yield name, f"{statistics.median(grown) / 2**20:.0f} MB"
+def cards(run):
+    """Time of what does not grow with the features."""
+    values = run.bench.take_turns({"card": run.writing("card")})
+    seconds = statistics.median(one.seconds for one in values["card"])
+    yield Figure("card, manifest, renaming", seconds, "s")
 
 
-def _speed(values, base, name):
-    return statistics.median(one / other for one, other in zip(values[base], values[name]))
-
-
-def _size(folder):
-    return sum(path.stat().st_size for path in folder.rglob("*.parquet"))
+GROUPS = {"write": write, "read": read_back, "card": cards}
 
 
 def _share_of_text(folder):
@@ -261,45 +219,19 @@ def _share_of_text(folder):
             n_features += sum(
                 one.total_compressed_size for one in columns if "_feature" in one.path_in_schema
             )
-    return 1 - n_features / _size(folder)
-
-
-def _check(out, facts, trim_padding):
-    """Compare the names of all clips, and the frames of some, with what was written."""
-    for split, clips in facts.items():
-        paths = sorted(
-            map(str, out.rglob(f"{dict(zip(SPLITS.values(), SPLITS))[split]}-*.parquet"))
-        )
-        rows = datasets.load_dataset(
-            "parquet", data_files=paths, split="train", cache_dir=str(out / "cache")
-        ).with_format("numpy")
-        loader._expect(list(rows["sample_id"]) == [c["name"] for c in clips], "other clips")
-        for number in np.linspace(0, len(clips) - 1, 7, dtype=int).tolist():
-            loader._check_clip(rows[number], clips[number], trim_padding)
-    shutil.rmtree(out / "cache")
+    return 1 - n_features / measure.bytes_below(folder, "**/*.parquet")
 
 
 def main(argv=None):
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Measure the export.")
-    parser.add_argument("--scale", type=float, default=0.1, help="in releases (default: 0.1)")
-    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
-    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    parser.add_argument("--dir", default=shm, help="RAM disk to work on (default: /dev/shm)")
-    parser.add_argument("--memory", action="store_true", help="measure memory, and nothing else")
-    args = parser.parse_args(argv)
-    datasets.disable_progress_bars()
-    with tempfile.TemporaryDirectory(prefix="indomer-bench-", dir=args.dir) as folder:
-        if args.memory:
-            found = memory(folder, args.scale, args.rounds)
-        else:
-            found = figures(Bench(Path(folder), args.scale, args.rounds))
-        for name, value in found:
-            print(f"{name:45}{value:>24}", flush=True)
+    # The release, a quarter of it, its tables, files of both configs, and those that are kept.
+    measure.run(parser, argv, lambda bench: Export(bench), GROUPS, _PACKAGES, n_releases=4)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--work"]:
-        _work()
+    if "--work" in sys.argv:
+        datasets.disable_progress_bars()
+        measure.work(CONTENDERS)
     else:
         main()

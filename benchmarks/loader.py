@@ -9,12 +9,10 @@ and checked is in `measure.py`. Verdicts should be drawn from a scale of 0.25 up
 """
 
 import argparse
-import dataclasses
 import importlib
 import json
 import math
 import os
-import select  # noqa: F401 - export.py takes it from here
 import shutil
 import statistics
 import sys
@@ -23,7 +21,7 @@ import datasets
 import make_release
 import measure
 import numpy as np
-from measure import MODALITIES, SPLITS, expect
+from measure import MODALITIES, SPLITS, Figure, expect
 
 import indomer
 
@@ -31,9 +29,6 @@ import indomer
 _N_COMPARED = 7
 
 _PACKAGES = ("indomer", "datasets", "numpy", "pyarrow")
-
-# What export.py takes from here.
-_anonymous_bytes, _expect = measure.anonymous_bytes, measure.expect
 
 
 # --- Contenders ---------------------------------------------------------------------------------
@@ -91,17 +86,6 @@ def _check_clip(example, clip, is_trimmed):
 
 
 # --- Figures --------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass
-class Figure:
-    """One line of the table. Lower is better; `limit` is the target, where there is one."""
-
-    name: str
-    value: "float | None"
-    unit: str
-    limit: "float | None" = None
-    note: str = ""
 
 
 def variants(bench):
@@ -214,47 +198,11 @@ def _drop_from_cache(path):
     return True
 
 
-# --- Report ---------------------------------------------------------------------------------------
-
-
-def _table(figures):
-    lines = [("figure", "measured", "target", "met", "")]
-    for figure in figures:
-        measured = "n/a" if figure.value is None else f"{_number(figure.value)} {figure.unit}"
-        target = "" if figure.limit is None else f"<= {_number(figure.limit)} {figure.unit}"
-        met = ""
-        if figure.limit is not None and figure.value is not None:
-            met = "yes" if figure.value <= figure.limit else "no"
-        lines.append((figure.name, measured.strip(), target.strip(), met, figure.note))
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for name, *numbers, met, note in lines:
-        cells = [name.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(numbers, widths[1:])]
-        yield "  ".join([*cells, met.ljust(widths[3]), note]).rstrip()
-
-
-def _number(value):
-    return f"{value:.2f}" if abs(value) < 10 and value != int(value) else f"{value:,.0f}"
-
-
 def main(argv=None):
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Measure the loader.")
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
-    measure.add_options(parser)
-    args = parser.parse_args(argv)
-    if unknown := [group for group in args.groups if group not in GROUPS]:
-        parser.error(f"unknown group {unknown[0]!r}: choose from {', '.join(GROUPS)}")
     # A release and a copy; those of float64 are twice as large.
-    with measure.bench_of(parser, args, n_releases=4) as bench:
-        environment = measure.environment(bench, _PACKAGES)
-        figures = [
-            figure for name in args.groups or GROUPS for figure in GROUPS[name](bench)
-        ]  # fmt: skip
-    print("\n".join(_table(figures)))
-    print("\n" + ", ".join(f"{name} {value}" for name, value in environment.items()))
-    if args.json:
-        measure.write_json(args.json, environment, bench, figures=figures)
+    measure.run(parser, argv, lambda bench: bench, GROUPS, _PACKAGES, n_releases=4)
 
 
 if __name__ == "__main__":

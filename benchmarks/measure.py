@@ -170,6 +170,66 @@ def anonymous_bytes(process_id):
     return (resident - shared) * _PAGE_BYTES
 
 
+# --- Figures ------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Figure:
+    """One line of the table. Lower is better; `limit` is the target, where there is one."""
+
+    name: str
+    value: "float | None"
+    unit: str
+    limit: "float | None" = None
+    note: str = ""
+
+
+def run(parser, argv, start, groups, packages, n_releases):
+    """Run the command line of a benchmark that gives figures, and print them as a table.
+
+    Args:
+        parser: Knows nothing yet but a description.
+        argv: Arguments of the command line.
+        start: Makes of a `Bench` what the groups take.
+        groups: Name -> function that yields figures.
+        packages: Those whose versions matter.
+        n_releases: The room that is needed, in releases.
+    """
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(groups))
+    add_options(parser)
+    args = parser.parse_args(argv)
+    if unknown := [group for group in args.groups if group not in groups]:
+        parser.error(f"unknown group {unknown[0]!r}: choose from {', '.join(groups)}")
+    with bench_of(parser, args, n_releases) as bench:
+        surroundings = environment(bench, packages)
+        started = start(bench)
+        figures = [figure for name in args.groups or groups for figure in groups[name](started)]
+    print("\n".join(_table(figures)))
+    print("\n" + ", ".join(f"{name} {value}" for name, value in surroundings.items()))
+    if args.json:
+        write_json(args.json, surroundings, bench, figures=figures)
+
+
+def _table(figures):
+    lines = [("figure", "measured", "target", "met", "")]
+    for figure in figures:
+        measured = "n/a" if figure.value is None else f"{_number(figure.value)} {figure.unit}"
+        target = "" if figure.limit is None else f"<= {_number(figure.limit)} {figure.unit}"
+        met = ""
+        if figure.limit is not None and figure.value is not None:
+            met = "yes" if figure.value <= figure.limit else "no"
+        lines.append((figure.name, measured.strip(), target.strip(), met, figure.note))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for name, *numbers, met, note in lines:
+        cells = [name.ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(numbers, widths[1:])]
+        yield "  ".join([*cells, met.ljust(widths[3]), note]).rstrip()
+
+
+def _number(value):
+    return f"{value:.2f}" if abs(value) < 10 and value != int(value) else f"{value:,.0f}"
+
+
 # --- Where to work ------------------------------------------------------------------------------
 
 

@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import inspect
 import json
 import math
 import os
@@ -48,6 +47,7 @@ OPTIONS = (
 # makes reading all of it from a server slow; more is no faster to write or read.
 ROW_GROUP_BYTES = 8 << 20
 ROW_GROUP_ROWS = 1000
+PAGE_BYTES = 4096
 
 # Shards of a split, or a multiple of that, so that 2, 4 or 8 workers have equal shares; each with
 # some clips at least.
@@ -460,14 +460,14 @@ def _relabel(lists: pa.ListArray, list_type: pa.ListType, values: pa.Array) -> p
 
 
 def _parquet_options(features: datasets.Features) -> dict[str, Any]:
-    """Options of `pq.ParquetWriter`, as far as the installed pyarrow has them.
+    """Options of `pq.ParquetWriter`.
 
     Splitting floats into streams of their first, second, ... bytes is what makes them smaller;
     compressing more than that costs time and gains nothing.
     """
     arrays = [name for name, f in features.items() if isinstance(f, datasets.Array2D)]
     others = [name for name in features if name not in arrays]
-    options: dict[str, Any] = {
+    return {
         "compression": "zstd",
         "compression_level": 1,
         "use_dictionary": [name for name in others if features[name].dtype == "string"],
@@ -475,13 +475,11 @@ def _parquet_options(features: datasets.Features) -> dict[str, Any]:
         "write_statistics": others,
         # Lets a viewer read one clip without the rest of its row group.
         "write_page_index": True,
+        # Pages end with the clip in which they become so large, so that each but the shortest clips
+        # has one of its own, and the same bytes in both configs. A store that cuts files into
+        # chunks by their content keeps them once.
+        "data_page_size": PAGE_BYTES,
     }
-    if arrays:
-        # A page holds no more than one clip, so that the bytes of a clip are the same in both
-        # configs. A store that cuts files into chunks by their content keeps them once.
-        options["max_rows_per_page"] = 1
-    known = inspect.signature(pq.ParquetWriter).parameters
-    return {name: value for name, value in options.items() if name in known}
 
 
 # --- Finished shards, digests ---------------------------------------------------------------------

@@ -78,6 +78,16 @@ def test_loader_figures():
     assert "reload" in run("loader.py", "reload")
 
 
+def test_export_figures(tmp_path):
+    results = tmp_path / "results.json"
+    run("export.py", "write", "read", "--json", results)
+    figures = {
+        one["name"]: one["value"] for one in json.loads(results.read_text("utf-8"))["figures"]
+    }
+    assert figures["write, trimmed"] > 0 and figures["read, streaming"] > 0
+    assert 0.4 < figures["size, padded"] < 1
+
+
 @pytest.fixture
 def release(modules, tmp_path):
     """A release of 6 + 1 clips, and the path of its facts."""
