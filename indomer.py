@@ -758,9 +758,9 @@ class Release:
             info = _ask(self.fs, self.fs.info, path)
         except FileNotFoundError:
             return None
-        # Servers tell a version in ways of their own. Of local files, rights and links say nothing.
-        ignored = {"created", "gid", "ino", "mode", "nlink", "uid"} if "mtime" in info else ()
-        return sorted((key, str(value)) for key, value in info.items() if key not in ignored)
+        # Not all of it: a server says more of one file than of the same one in a list.
+        told = [(key, str(info[key])) for key in _VERSION_KEYS if info.get(key) is not None]
+        return info.get("size"), told[:1]
 
     def _find(self, places, **names):
         hits = []
@@ -802,6 +802,14 @@ class Release:
     @staticmethod
     def _join(folder, name):
         return f"{folder.rstrip('/')}/{name}" if folder else name
+
+
+# What file systems call that which tells a version of a file: something made of its content, or the
+# time when it was written. The first that there is counts.
+_VERSION_KEYS = (
+    "ETag", "etag", "blob_id", "md5Hash", "content_md5", "Content-MD5", "Digest", "CRC",
+    "mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified", "created",
+)  # fmt: skip
 
 
 def _absolute(data_dir):
