@@ -463,15 +463,18 @@ def _parquet_options(features: datasets.Features) -> dict[str, Any]:
     """Options of `pq.ParquetWriter`.
 
     Splitting floats into streams of their first, second, ... bytes is what makes them smaller;
-    compressing more than that costs time and gains nothing.
+    compressing more than that costs time and gains nothing. Nor do the few numbers of a row group
+    gain anything: to set up a compressor for each of their pages takes longer than to write them.
     """
     arrays = [name for name, f in features.items() if isinstance(f, datasets.Array2D)]
     others = [name for name in features if name not in arrays]
+    texts = [name for name in others if features[name].dtype == "string"]
+    leaves = [f"{name}.list.element.list.element" for name in arrays]
     return {
-        "compression": "zstd",
-        "compression_level": 1,
-        "use_dictionary": [name for name in others if features[name].dtype == "string"],
-        "use_byte_stream_split": [f"{name}.list.element.list.element" for name in arrays],
+        "compression": dict.fromkeys(others, "none") | dict.fromkeys([*texts, *leaves], "zstd"),
+        "compression_level": dict.fromkeys([*texts, *leaves], 1),
+        "use_dictionary": texts,
+        "use_byte_stream_split": leaves,
         "write_statistics": others,
         # Lets a viewer read one clip without the rest of its row group.
         "write_page_index": True,
