@@ -14,7 +14,7 @@ _PANELS = {
     "prepare": ("Prepare the release", "times cp of the same bytes; shorter is better"),
     "memory": ("Memory to prepare it", "MB; shorter is better"),
     "first of all": ("First example of a new copy", "seconds, with preparing; shorter is better"),
-    "0 workers": ("Random padded batches of 16", "times arrays in memory; longer is better"),
+    "0 workers": ("Random batches of 16", "padded, times arrays in memory; longer is better"),
     "size": ("Size on disk", "times the pickles; shorter is better"),
     "first": ("First example, once prepared", "ms, after imports; shorter is better"),
 }  # fmt: skip
@@ -47,7 +47,7 @@ def draw(results, path):
     panels = [key for key in _PANELS if results.column(key)]
     with matplotlib.rc_context(_STYLE):
         n_lines = math.ceil(len(panels) / 2)
-        figure = Figure(figsize=(11, 0.4 + 3.9 * n_lines), layout="constrained")
+        figure = Figure(figsize=(13, 0.4 + 3.9 * n_lines), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.2, h_pad=0.15)
         for place, key in enumerate(panels, 1):
             _panel(figure.add_subplot(n_lines, 2, place), results, columns[key])
