@@ -902,9 +902,10 @@ class _OpenRelease:
         """
         names = [row[f"{modality}_name"] for row in self.rows_by_split[split]]
         yield names
-        other = _OtherConfig(self._release, self._config.name)
-        if self._release.split_path(other.name, split) is not None:
-            yield [row[modality] for row in _read_split(self._release, other.name, split)]
+        other = _OtherConfig(self._release, self._config.name).name
+        # Its files need not be there, nor be right: nothing else of them may be asked for.
+        with contextlib.suppress(IndoMERError):
+            yield [row[modality] for row in _read_split(self._release, other, split)]
         keys = set(map(_clip_key, names))
         yield [key for key in _Annotations(self._release).keys if key in keys]
         yield sorted(names)

@@ -301,6 +301,15 @@ def test_s3_pickles_in_the_order_of_other_files_take_no_request_per_clip(bucket,
     assert len(of(bucket.requests(), VIDEO)) <= N_S3
 
 
+def test_files_of_the_other_config_may_be_broken(served, tmp_path, load):
+    folder = tmp_path / "root"
+    shutil.copytree(served / "reversed", folder / "release")
+    (folder / "release" / "3_class" / "train.json").write_text("<html>")
+    with nginx(folder, tmp_path / "nginx") as server:
+        rows = iter(load("7_class", f"{server.url}/release", split="train", streaming=True))
+        assert next(rows)["sample_id"] == "clip_1_Cooking_1"
+
+
 def test_s3_files_are_joined_before_clips_are_fetched(bucket, load):
     """What is missing is told before anything is prepared, here from the order of the names."""
     builder = indomer.IndoMER(
