@@ -1011,12 +1011,12 @@ class _Media:
     def __init__(self, config):
         fs, root = _file_system(config.media_dir, config.source_options)
         paths = _ask(fs, fs.find, root)
+        is_local = isinstance(fs, LocalFileSystem)
         # (modality, clip) -> addresses.
         self.addresses = collections.defaultdict(list)
         for path in sorted(paths):
             modality = _MEDIA_ENDINGS.get(os.path.splitext(path)[1].casefold())
             if modality is not None:
-                is_local = isinstance(fs, LocalFileSystem)
                 address = path if is_local else fs.unstrip_protocol(path)
                 self.addresses[modality, _clip_key(path.replace(os.sep, "/"))].append(address)
         if not self.addresses:
@@ -1478,7 +1478,8 @@ class FeatureFile:
                         self._look_at(key)
                     else:
                         self._index_until(key)
-                        self._foretell()
+                        if self._may_foretell:
+                            self._foretell()
         return clip
 
     def _known(self, key, may_be_foretold):
@@ -1503,8 +1504,7 @@ class FeatureFile:
                             f"{self.name}: clip {clip.name!r} is in the file twice. {_REGENERATE}"
                         )
                     self._clips[found] = clip
-                    may_foretell = self._orders and key is not None
-                    if found == key or may_foretell and len(self._clips) >= _N_WALKED:
+                    if found == key or (key is not None and self._may_foretell):
                         return
             self._complete = True
         except _SkimmedError:
@@ -1525,13 +1525,15 @@ class FeatureFile:
     # the names tells the place of each, and the size of the file. Where that is its size, clips are
     # expected at these places; what is there is seen before a clip is read.
 
+    @property
+    def _may_foretell(self):
+        """Whether the orders can be tried: once, when some clips were walked through."""
+        return self._orders is not None and len(self._clips) >= _N_WALKED and not self._complete
+
     def _foretell(self):
-        """Try the orders, once some clips were walked through."""
-        walked = list(self._clips.values())
-        if not self._orders or len(walked) < _N_WALKED or self._scanner.form is None:
-            return
         orders, self._orders, self._form = self._orders, None, self._scanner.form
-        for order in orders():
+        walked = list(self._clips.values())
+        for order in orders() if self._form is not None else ():
             keys = list(map(_clip_key, order))
             if keys[: len(walked)] == list(self._clips):
                 clips, stop = self._lay_out(keys[len(walked) :], walked)

@@ -226,7 +226,7 @@ def main(argv=None):
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Measure the export.")
     # The release, a quarter of it, its tables, files of both configs, and those that are kept.
-    measure.run(parser, argv, lambda bench: Export(bench), GROUPS, _PACKAGES, n_releases=4)
+    measure.run(parser, argv, Export, GROUPS, _PACKAGES, n_releases=4)
 
 
 if __name__ == "__main__":

@@ -151,6 +151,15 @@ def read_plainly(folder, config, split):
     ]
 
 
+def contents(folder):
+    """File -> bytes, for all files below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 def assert_same_bits(found, expected):
     """Equal shape, dtype and bytes: unlike `==`, tells -0.0 from 0.0 and one NaN from another."""
     assert found.dtype == expected.dtype

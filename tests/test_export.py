@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 import release_writers
 from datasets.distributed import split_dataset_by_node
+from release_writers import contents
 
 import indomer
 from indomer_tools import export_shards
@@ -91,15 +92,6 @@ def big_clips(tmp_path_factory):
         for shard in plan.shards:
             export_shards.write_shard(shard)
     return plan.folder
-
-
-def contents(folder):
-    """File -> bytes, for all files below a folder."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def shards_of(folder, config="7_class", split="train"):

@@ -12,6 +12,7 @@ import pytest
 from release_writers import (
     annotation,
     assert_same_bits,
+    contents,
     make_clips,
     row_3_class,
     row_7_class,
@@ -160,26 +161,19 @@ def test_s3_gives_the_rows_of_the_folder(bucket, load, streaming, release):
     assert_same_rows(found, expected)
 
 
-def written(folder):
-    """File -> bytes, for all files below a folder."""
-    return {
-        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
-
-
 @pytest.mark.parametrize("num_proc", [None, 2])
 def test_http_export_is_that_of_the_folder(server, served, tmp_path, num_proc):
     options = {"config": "7_class", "trim_padding": True, "num_proc": num_proc}
     found = export(f"{server.url}/reversed", tmp_path / "found", **options)
     expected = export(served / "reversed", tmp_path / "expected", **options)
-    assert written(found.folder) == written(expected.folder)
+    assert contents(found.folder) == contents(expected.folder)
 
 
 def test_s3_export_is_that_of_the_folder(bucket, tmp_path):
     found = export(f"{bucket.url}/mixed", tmp_path / "found", storage_options=bucket.options)
     expected = export(bucket.folder / "mixed", tmp_path / "expected")
-    assert written(found.folder) == written(expected.folder)
-    assert not any(b"secret" in content for content in written(found.folder).values())
+    assert contents(found.folder) == contents(expected.folder)
+    assert not any(b"secret" in content for content in contents(found.folder).values())
 
 
 def test_zip_behind_http_streams(tmp_path, load):
