@@ -12,6 +12,7 @@ from typing import Any
 import datasets
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import indomer
@@ -200,8 +201,16 @@ def _read_file(file: pq.ParquetFile, is_trimmed: bool) -> tuple[pa.Table, int]:
         n_bytes += sum(part.slice(start, batch_rows).nbytes for start in starts)
         group = file.metadata.row_group(number)
         for column, width in widths.items():
-            lengths = part[column.replace("_feature", "_length")].to_pylist()
-            n_frames = _n_frames(group, column, width, lengths.count(0) if is_trimmed else None)
+            n_stored = _n_values(group, column)
+            # Clips of length 0. If not trimmed, some of them may have frames of zeros.
+            n_empty = part[column.replace("_feature", "_length")].to_pylist().count(0)
+            if not is_trimmed and n_empty < width:
+                # One value is stored for a clip without frames, and whole frames for any other.
+                n_empty = n_stored % width
+            elif not is_trimmed:
+                clips = file.read_row_group(number, [column])[column]
+                n_empty = pc.list_value_length(clips).to_pylist().count(0)
+            n_frames = (n_stored - n_empty) // width
             n_values = n_frames * width
             # float32 values, and int32 offsets of frames and of clips.
             n_bytes += 4 * (n_values + n_frames + len(part))
@@ -211,21 +220,10 @@ def _read_file(file: pq.ParquetFile, is_trimmed: bool) -> tuple[pa.Table, int]:
     return file.read(columns), n_bytes
 
 
-def _n_frames(group: pq.RowGroupMetaData, column: str, width: int, n_empty: int | None) -> int:
-    """Frames of all clips of a row group, by the footer alone.
-
-    Args:
-        group: The row group.
-        column: A column of features.
-        width: Values per frame.
-        n_empty: Clips without frames, if known: Parquet counts one value for each of them.
-    """
+def _n_values(group: pq.RowGroupMetaData, column: str) -> int:
+    """Values in a column of a row group, and one for each clip without any."""
     leaves = (group.column(number) for number in range(group.num_columns))
-    n_values = next(leaf.num_values for leaf in leaves if _column_of(leaf) == column)
-    if n_empty is None:
-        # A row group holds a few clips: fewer without frames than a frame has values.
-        n_empty = n_values % width
-    return (n_values - n_empty) // width
+    return next(leaf.num_values for leaf in leaves if _column_of(leaf) == column)
 
 
 def _column_of(leaf: pq.ColumnChunkMetaData) -> str:

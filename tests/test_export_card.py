@@ -50,6 +50,15 @@ def without_some_features(folder):
     return folder
 
 
+def without_most_features(folder):
+    """A release of which a file holds more clips without audio than a frame has values."""
+    train = writers.make_clips(160, n_video=1, n_audio=2)
+    val = writers.make_clips(1, first_video=901, seed=1)
+    writers.write_release(folder, train, val)
+    writers.write_features(folder, "audio", "train", train[-5:])
+    return folder
+
+
 def facts_of(path):
     content = path.read_bytes()
     return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -145,6 +154,7 @@ def test_load_dataset_of_the_folder_gives_what_the_loader_gives(
         (without_some_features, {"on_missing": "empty"}),
         (without_some_features, {"on_missing": "empty", "trim_padding": True}),
         (without_some_features, {"on_missing": "skip"}),
+        (without_most_features, {"on_missing": "empty"}),
     ],
 )
 def test_declared_sizes_are_those_that_datasets_counts(write, options, tmp_path):
