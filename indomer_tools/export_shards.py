@@ -43,9 +43,10 @@ OPTIONS = (
     "audio_dim",
 )
 
-# Bytes of features in a row group before compression: what has to be read to look at one clip. Less
-# makes reading all of it from a server slow; more is no faster to write or read.
-ROW_GROUP_BYTES = 8 << 20
+# Most bytes of features in a row group before compression, if it has several clips. Readers count
+# the values of one clip slowly and those of several faster, and double their memory for the values
+# until all fit: so several clips, and a bit less than a power of two. More takes more memory.
+ROW_GROUP_BYTES = 16_000_000
 ROW_GROUP_ROWS = 1000
 PAGE_BYTES = 4096
 
@@ -414,8 +415,11 @@ class _Writer:
         """Yield the rows of a shard as tables, each good until the next is asked for."""
         release, batch = self._builder._release(), self._batch
         for row, shapes in release.clips(shard.split, [shard.rows]):
+            n_bytes = batch.n_bytes
             self._builder._add(batch, shard.split, row, shapes)
-            if batch.n_bytes >= ROW_GROUP_BYTES or len(batch) == ROW_GROUP_ROWS:
+            # Whether the next clip, if it is as long as this one, has no room.
+            is_full = 2 * batch.n_bytes - n_bytes > ROW_GROUP_BYTES
+            if is_full or len(batch) == ROW_GROUP_ROWS:
                 yield batch.to_table(self._schema)
         if len(batch):
             yield batch.to_table(self._schema)
@@ -445,13 +449,15 @@ def _to_stored(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The same table, of one batch, in the stored schema; nothing is copied."""
     columns = []
     for column, field in zip(table.columns, schema):
-        array = column.chunk(0)
-        if isinstance(array, pa.ExtensionArray):
-            clips, frames = array.storage, array.storage.values
+        if isinstance(column.type, pa.ExtensionType):
+            clips = column.chunk(0).storage
+            frames = clips.values
             # Arrow casts no list to one of values that are never null.
             frames = _relabel(frames, field.type.value_type, frames.values)
-            array = _relabel(clips, field.type, frames)
-        columns.append(array)
+            clips = _relabel(clips, field.type, frames)
+            # The writer works on one chunk after the other, and takes memory for one.
+            column = pa.chunked_array([clips.slice(i, 1) for i in range(len(clips))], field.type)
+        columns.append(column)
     return pa.Table.from_arrays(columns, schema=schema)
 
 

@@ -311,13 +311,16 @@ def test_workers_see_each_clip_once(exported, tmp_path):
     assert len(found) == 40
 
 
-def test_row_groups_are_small(big_clips):
-    for path in shards_of(big_clips):
-        metadata = pq.read_metadata(path)
-        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-        # Clips of 1.18 MB each: row groups end with the clip that reaches 8 MB.
-        assert max(group.total_byte_size for group in groups) < 10e6
-        assert max(group.num_rows for group in groups) <= 8
+@pytest.mark.parametrize(("trim_padding", "sizes"), [(False, [2, 2, 1]), (True, [5])])
+def test_row_groups_have_16_mb_at_most(tmp_path, trim_padding, sizes):
+    # Clips of 6 MB each, nearly all of it padding.
+    release = write_release(tmp_path / "release", 5, 1, n_video=2200)
+    with export_shards.planned(release, tmp_path / "out", trim_padding=trim_padding) as plan:
+        export_shards.write_shard(plan.shards[0])
+    metadata = pq.read_metadata(plan.shards[0].path)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    assert [group.num_rows for group in groups] == sizes
+    assert max(group.total_byte_size for group in groups) < 16e6
 
 
 class _CountingFile:
