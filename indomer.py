@@ -680,7 +680,7 @@ class _Frames:
         """Memory for the next clip, of shape (n_frames, D)."""
         start = self._offsets[-1]
         if start + n_frames > len(self._values):
-            grown = np.empty(((start + n_frames) * 5 // 4, self._dim), np.float32)
+            grown = np.empty(((start + n_frames) * 2, self._dim), np.float32)
             grown[:start] = self._values[:start]
             self._values = grown
         return self._values[start : start + n_frames]
@@ -1595,14 +1595,15 @@ def true_length(frames):
         for stop in range(len(words), 0, -_SCAN_WORDS):
             start = max(0, stop - _SCAN_WORDS)
             if np.bitwise_or.reduce(words[start:stop]):
-                while stop - start > 1:
+                # From some hundreds on, it is faster to look at each.
+                while stop - start > 256:
                     middle = (start + stop) // 2
                     if np.bitwise_or.reduce(words[middle:stop]):
                         start = middle
                     else:
                         stop = middle
                 last = head + 8 * start
-                last += _last_nonzero(flat[last : last + 8])
+                last += _last_nonzero(flat[last : head + 8 * stop])
                 break
         else:
             last = _last_nonzero(flat[:head])

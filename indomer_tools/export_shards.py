@@ -26,6 +26,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.utils.py_utils import convert_file_size_to_int
+from fsspec.implementations.local import LocalFileSystem
 
 import indomer
 from indomer_tools import export_folder
@@ -74,21 +75,34 @@ class Source:
     options: dict[str, Any]
     storage_options: dict[str, Any] | None = dataclasses.field(repr=False)
     state: str = ""
+    _builders: dict[str, indomer.IndoMER] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Other processes open their own files.
+        return {**self.__dict__, "_builders": {}}
 
     def release(self) -> indomer.Release:
         """The release, as it is now."""
         return indomer.Release(self.data_dir, self.storage_options)
 
     def builder(self, config: str) -> indomer.IndoMER:
-        """The loader of a config."""
-        return indomer.IndoMER(
-            # Nothing is prepared: the cache should be neither made nor looked at.
-            cache_dir="memory://",
-            config_name=config,
-            data_dir=self.data_dir,
-            storage_options=self.storage_options,
-            **self.options,
-        )
+        """The loader of a config. Of a folder, threads share it: it is read and indexed once."""
+        builder = self._builders.get(config)
+        if builder is None:
+            builder = indomer.IndoMER(
+                # Nothing is prepared: the cache should be neither made nor looked at.
+                cache_dir="memory://",
+                config_name=config,
+                data_dir=self.data_dir,
+                storage_options=self.storage_options,
+                **self.options,
+            )
+            # A file on a server is fetched in the order in which one thread reads it.
+            if isinstance(self.release().fs, LocalFileSystem):
+                self._builders[config] = builder
+        return builder
 
     def paths(self) -> list[str]:
         """The released files that are read, in the file system of the release."""
