@@ -34,6 +34,10 @@ clips, trailing bytes.
 
 Peak memory is that of a few clips, whatever the size of the files: the index holds some hundred
 bytes per clip, and frames are read straight to where they are wanted.
+
+This file goes one clip's way: facts about the data, configs and builder, the files of a release,
+labels, feature pickles as mappings, their bytes on disks and servers, and last the walk through
+opcodes, which nothing before it depends on but by the `_Clip`s that it yields.
 """
 
 import codecs
@@ -1996,9 +2000,13 @@ class _RemoteSource(_FileSource):
                 # The answer, maybe the whole file, is not waited for.
                 return None
             pieces = []
-            async for part in aiohttp.MultipartReader.from_response(response):
-                start = re.match(r"bytes (\d+)-", part.headers["Content-Range"])
-                pieces.append((int(start[1]), bytes(await part.read())))
+            try:
+                async for part in aiohttp.MultipartReader.from_response(response):
+                    start = re.match(r"bytes (\d+)-", part.headers["Content-Range"])
+                    pieces.append((int(start[1]), bytes(await part.read())))
+            except (KeyError, TypeError, ValueError):
+                # Not the form that the RFC describes.
+                return None
             return pieces
 
     @contextlib.contextmanager

@@ -460,6 +460,18 @@ def test_server_without_ranges_is_refused(served, tmp_path):
         server.wait(10)
 
 
+@pytest.mark.parametrize("body", ["--x\r\n\r\nno place\r\n--x--\r\n", "no boundary"])
+def test_malformed_answer_to_several_ranges_is_not_used(served, tmp_path, body):
+    answer = (
+        'default_type "multipart/byteranges; boundary=x";'
+        f'if ($http_range ~ ",") {{ return 206 "{body}"; }}'
+    )
+    with nginx(served, tmp_path / "nginx", more=answer) as server:
+        features = indomer.FeatureFile(f"{server.url}/reversed/{VIDEO}")
+        assert len(features) == N_CLIPS
+        assert any("," in request.ranges for request in server.requests())
+
+
 def test_secrets_stay_out_of_cache_and_words(bucket, load):
     options = {**bucket.options, "secret": "nobody-reads-this"}
     builder = indomer.IndoMER(
