@@ -312,6 +312,11 @@ class IndoMERConfig(datasets.BuilderConfig):
             dim = getattr(self, option)
             if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
                 raise IndoMERError(f"{option}: expected a positive whole number, got {dim!r}.")
+        if self.media and _MEDIA_FEATURES["video"] is None:
+            raise IndoMERError(
+                f"media_dir: datasets {datasets.__version__} has no columns of videos. Install a "
+                "newer one: pip install -U datasets."
+            )
 
 
 class IndoMER(datasets.GeneratorBasedBuilder):

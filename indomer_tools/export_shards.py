@@ -51,6 +51,9 @@ ROW_GROUP_BYTES = 16_000_000
 ROW_GROUP_ROWS = 1000
 PAGE_BYTES = 4096
 
+# Whether a page of a file may end with a chunk of a table; before, it goes on into the next.
+_PAGES_END_WITH_CHUNKS = int(pa.__version__.split(".")[0]) >= 22
+
 # Shards of a split, or a multiple of that, so that 2, 4 or 8 workers have equal shares; each with
 # some clips at least.
 _SHARD_COUNTS = (8, 4, 2, 1)
@@ -470,7 +473,9 @@ def _to_stored(table: pa.Table, schema: pa.Schema) -> pa.Table:
             frames = _relabel(frames, field.type.value_type, frames.values)
             clips = _relabel(clips, field.type, frames)
             # The writer works on one chunk after the other, and takes memory for one.
-            column = pa.chunked_array([clips.slice(i, 1) for i in range(len(clips))], field.type)
+            n_rows = 1 if _PAGES_END_WITH_CHUNKS else len(clips)
+            chunks = [clips.slice(start, n_rows) for start in range(0, len(clips), n_rows)]
+            column = pa.chunked_array(chunks, field.type)
         columns.append(column)
     return pa.Table.from_arrays(columns, schema=schema)
 

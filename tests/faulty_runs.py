@@ -44,6 +44,11 @@ class Run:
             time.sleep(0.0005)
         self._signal(signal.SIGSTOP)
 
+    def wait_for(self, path):
+        """Let it run until a path exists."""
+        while self.process.is_alive() and not path.exists():
+            time.sleep(0.0005)
+
     def kill(self):
         """SIGKILL for the process alone: those that it started go on."""
         self.process.kill()

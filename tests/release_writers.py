@@ -123,6 +123,20 @@ def annotation(clip):
     }
 
 
+class _Unpickler(pickle.Unpickler):
+    """Of our own files alone, also those that numpy 2 wrote, whose modules numpy 1 has not."""
+
+    def find_class(self, module, name):
+        if np.lib.NumpyVersion(np.__version__) < "2.0.0":
+            module = module.replace("numpy._core", "numpy.core")
+        return super().find_class(module, name)
+
+
+def unpickled(path):
+    with open(path, "rb") as file:
+        return _Unpickler(file).load()
+
+
 def read_plainly(folder, config, split):
     """The rows of a complete release in the documented layout, by json, csv and pickle alone.
 
@@ -135,8 +149,7 @@ def read_plainly(folder, config, split):
     for modality in ("video", "audio"):
         path = folder / f"{modality}_feature" / f"{split}_{modality}_features.pkl"
         features[modality] = {
-            entry[f"{modality}_name"]: entry[f"{modality}_feature"]
-            for entry in pickle.loads(path.read_bytes())
+            entry[f"{modality}_name"]: entry[f"{modality}_feature"] for entry in unpickled(path)
         }
     columns = ("emotion", "sentiment", "text_sentiment", "audio_sentiment", "video_sentiment")
     return [

@@ -77,6 +77,12 @@ def test_option_bad_names_the_choices(load, dummy_dir, option, fragment):
         load("7_class", dummy_dir, **option)
 
 
+@pytest.mark.skipif(hasattr(datasets, "Video"), reason="this datasets has videos")
+def test_media_asks_for_a_newer_datasets(load, dummy_dir):
+    with pytest.raises(indomer.IndoMERError, match="media_dir: datasets .* has no columns of"):
+        load("7_class", dummy_dir, media_dir=dummy_dir)
+
+
 def test_label_language_changes_names_and_keeps_ids(load_rows, load, dummy_dir):
     dataset = load("7_class", dummy_dir, split="train", label_language="en")
     assert dataset.features == expected_features(EMOTIONS_EN, EMOTIONS_EN, SENTIMENTS_EN)

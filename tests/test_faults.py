@@ -136,6 +136,7 @@ def test_killed_while_exporting(data, tmp_path):
     out, n_interrupted = tmp_path / "out", 0
     for number, moment in enumerate(EXPORTING):
         run = Run(export, tmp_path / f"run{number}", data, out)
+        run.wait_for(tmp_path / "out.incomplete")
         time.sleep(moment * duration)
         run.kill()
         run.end()

@@ -26,6 +26,7 @@ def loads_torchcodec():
 FFMPEG = shutil.which("ffmpeg")
 RUNS_SCRIPTS = int(datasets.__version__.split(".")[0]) < 4
 pytestmark = [
+    pytest.mark.skipif(not hasattr(datasets, "Video"), reason="this datasets has no videos"),
     pytest.mark.skipif(FFMPEG is None, reason="ffmpeg is not installed"),
     pytest.mark.skipif(
         not RUNS_SCRIPTS and not loads_torchcodec(),

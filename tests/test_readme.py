@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
+from release_writers import unpickled
 
 import indomer
 import indomer_tools
@@ -464,10 +465,6 @@ def release(tmp_path, dummy_dir):
     return Path(shutil.copytree(dummy_dir, tmp_path / "release"))
 
 
-def _entries(path):
-    return pickle.loads(path.read_bytes())
-
-
 def _no_data_dir(release):
     return {"data_dir": None}
 
@@ -486,12 +483,12 @@ def _no_features(release):
 
 def _one_clip_less(release):
     path = release / "audio_feature" / "val_audio_features.pkl"
-    path.write_bytes(pickle.dumps(_entries(path)[1:]))
+    path.write_bytes(pickle.dumps(unpickled(path)[1:]))
 
 
 def _other_width(release):
     path = release / "video_feature" / "train_video_features.pkl"
-    entries = [entry | {"video_feature": np.ones((12, 5), "f4")} for entry in _entries(path)]
+    entries = [entry | {"video_feature": np.ones((12, 5), "f4")} for entry in unpickled(path)]
     path.write_bytes(pickle.dumps(entries))
 
 
@@ -528,6 +525,8 @@ def _html_page(release):
 
 
 def _no_clip(release):
+    if not hasattr(datasets, "Video"):
+        pytest.skip("this datasets has no videos")
     (release / "clips").mkdir()
     rows = json.loads((release / "7_class" / "train.json").read_text(encoding="utf-8"))
     rows += json.loads((release / "7_class" / "val.json").read_text(encoding="utf-8"))
