@@ -13,7 +13,7 @@ tag := $(subst /,_,$(subst $(eval) ,_,$(DATASETS)))
 stamp = $(VENV)/.installed-$(1)-$(tag)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-engines check lint bench bench-full infos dummy clean
+.PHONY: help venv demo test test-lowest test-engines check lint bench bench-full infos dummy clean
 
 help:
 	@echo "make demo    load the synthetic release, show features, counts and one example"
@@ -30,6 +30,14 @@ demo: $(call stamp,use)
 
 test: $(call stamp,test)
 	$(bin)/python -m pytest
+
+# The oldest versions that setup.cfg allows, of which there are wheels for Python 3.10 and 3.11.
+test-lowest:
+	@$(MAKE) --no-print-directory venv VENV=.venv-lowest
+	@sed -n '/^install_requires/,/^$$/s/ *\([a-z]*\)>=/\1==/p' setup.cfg >.venv-lowest/lowest.txt
+	@.venv-lowest/bin/python -m pip install -qq --disable-pip-version-check \
+		--config-settings editable_mode=compat -c .venv-lowest/lowest.txt -e ".[test]"
+	.venv-lowest/bin/python -m pytest
 
 # Ray and Spark bring much of their own.
 test-engines:

@@ -134,6 +134,10 @@ def _clips(name: str, column: pa.ChunkedArray) -> list[np.ndarray]:
     clips: list[np.ndarray] = []
     for chunk in column.chunks:
         storage = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
+        if storage.type == pa.list_(pa.null()) and not len(storage.flatten()):
+            # Clips without frames, as datasets 3.0 streams them.
+            clips += [np.empty((0, 0), np.float32)] * len(storage)
+            continue
         if not (_is_list(storage.type) and _is_list(storage.type.value_type)):
             raise indomer.IndoMERError(
                 f"{name}: expected lists of frames, found {storage.type}. "
