@@ -1594,7 +1594,7 @@ def true_length(frames):
         return 0
     flat = np.ascontiguousarray(frames).reshape(-1).view(np.uint8)
     # Whole words are eight times as fast; they begin at the next multiple of eight.
-    head = -flat.__array_interface__["data"][0] % 8
+    head = min(-flat.__array_interface__["data"][0] % 8, len(flat))
     tail = head + (len(flat) - head) // 8 * 8
     last = _last_nonzero(flat[tail:])
     if last is not None:

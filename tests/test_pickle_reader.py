@@ -636,3 +636,23 @@ def test_names_are_read_as_stored():
     with indomer.FeatureFile(io.BytesIO(pickled)) as features:
         assert list(features) == ["folder/clip_1.wav"]
         assert "clip_1" in features
+
+
+# --- Padding --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["u1", "f2", "f4", "f8"])
+def test_true_length_is_that_of_a_plain_count(dtype):
+    """Wherever an array begins in memory, however short it is, whatever its last byte is."""
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        n_frames, dim, start = (
+            int(rng.integers(low, high)) for low, high in ((0, 60), (1, 40), (0, 9))
+        )
+        memory = np.zeros(start + n_frames * dim, dtype)
+        frames = memory[start:].reshape(n_frames, dim)
+        n_bytes = int(rng.integers(0, frames.nbytes + 1))
+        if n_bytes:
+            frames.reshape(-1).view(np.uint8)[n_bytes - 1] = 0x80
+        expected = -(-n_bytes // (dim * frames.itemsize))
+        assert indomer.true_length(frames) == expected
