@@ -35,9 +35,8 @@ test: $(call stamp,test)
 test-lowest:
 	@$(MAKE) --no-print-directory venv VENV=.venv-lowest
 	@sed -n '/^install_requires/,/^$$/s/ *\([a-z]*\)>=/\1==/p' setup.cfg >.venv-lowest/lowest.txt
-	@.venv-lowest/bin/python -m pip install -qq --disable-pip-version-check \
-		--config-settings editable_mode=compat -c .venv-lowest/lowest.txt -e ".[test]"
-	.venv-lowest/bin/python -m pytest
+	@PIP_CONSTRAINT=.venv-lowest/lowest.txt \
+		$(MAKE) --no-print-directory test VENV=.venv-lowest DATASETS=datasets
 
 # Ray and Spark bring much of their own.
 test-engines:

@@ -202,14 +202,12 @@ def _read_file(file: pq.ParquetFile, is_trimmed: bool) -> tuple[pa.Table, int]:
         group = file.metadata.row_group(number)
         for column, width in widths.items():
             n_stored = _n_values(group, column)
-            # Clips of length 0. If not trimmed, some of them may have frames of zeros.
+            # Clips without frames, or padded ones of zeros alone.
             n_empty = part[column.replace("_feature", "_length")].to_pylist().count(0)
-            if not is_trimmed and n_empty < width:
+            if not is_trimmed:
                 # One value is stored for a clip without frames, and whole frames for any other.
-                n_empty = n_stored % width
-            elif not is_trimmed:
-                clips = file.read_row_group(number, [column])[column]
-                n_empty = pc.list_value_length(clips).to_pylist().count(0)
+                is_told = n_empty < width
+                n_empty = n_stored % width if is_told else _count_empty(file, number, column)
             n_frames = (n_stored - n_empty) // width
             n_values = n_frames * width
             # float32 values, and int32 offsets of frames and of clips.
@@ -224,6 +222,12 @@ def _n_values(group: pq.RowGroupMetaData, column: str) -> int:
     """Values in a column of a row group, and one for each clip without any."""
     leaves = (group.column(number) for number in range(group.num_columns))
     return next(leaf.num_values for leaf in leaves if _column_of(leaf) == column)
+
+
+def _count_empty(file: pq.ParquetFile, number: int, column: str) -> int:
+    """Clips without frames in a row group, by reading all frames of it."""
+    clips = file.read_row_group(number, [column])[column]
+    return pc.list_value_length(clips).to_pylist().count(0)
 
 
 def _column_of(leaf: pq.ColumnChunkMetaData) -> str:

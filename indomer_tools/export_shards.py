@@ -432,11 +432,11 @@ class _Writer:
         """Yield the rows of a shard as tables, each good until the next is asked for."""
         release, batch = self._builder._release(), self._batch
         for row, shapes in release.clips(shard.split, [shard.rows]):
-            n_bytes = batch.n_bytes
+            n_before = batch.n_bytes
             self._builder._add(batch, shard.split, row, shapes)
-            # Whether the next clip, if it is as long as this one, has no room.
-            is_full = 2 * batch.n_bytes - n_bytes > ROW_GROUP_BYTES
-            if is_full or len(batch) == ROW_GROUP_ROWS:
+            # The next clip may be as long as this one.
+            n_next = batch.n_bytes - n_before
+            if batch.n_bytes + n_next > ROW_GROUP_BYTES or len(batch) == ROW_GROUP_ROWS:
                 yield batch.to_table(self._schema)
         if len(batch):
             yield batch.to_table(self._schema)
