@@ -1,0 +1,263 @@
+"""The clips of a release under one config: rows of labels, each with its frames."""
+
+import contextlib
+import functools
+import itertools
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indomer_files.clip_names import clip_key
+from indomer_files.errors import IndoMERError, count, raise_all
+from indomer_files.features import FeatureFile
+from indomer_files.labels import Annotations, OtherConfig, Row, read_rows, read_split
+from indomer_files.media import MediaFolder
+from indomer_files.release import Release
+from indomer_files.schema import FEATURE_PLACES, SPLITS
+from indomer_files.sources.store import Identity
+
+logger = logging.getLogger(__name__)
+
+# Modality -> (T, D).
+Shapes = dict[str, tuple[int, int]]
+
+# Row ranges that a split is cut into, so that processes, workers and nodes can share it. The first
+# of these that the split has rows for; numbers that many numbers of workers divide.
+_SHARD_COUNTS = (48, 24, 12, 6, 4, 2, 1)
+
+
+def row_ranges(n_rows: int) -> list[tuple[int, int]]:
+    """Cut `n_rows` into the (start, stop) ranges that are the shards of a split."""
+    n_shards = next((n for n in _SHARD_COUNTS if n <= n_rows), 1)
+    bounds = [n_rows * i // n_shards for i in range(n_shards + 1)]
+    return list(zip(bounds, bounds[1:]))
+
+
+class ClipReader:
+    """One process's view of a release under one config: joined rows, open feature pickles.
+
+    Args:
+        data_dir: Folder of the release, or any fsspec address of one.
+        config_name: "3_class" or "7_class".
+        modalities: Some of "text", "audio" and "video". Rows have no text without the first.
+        dims: Modality -> values per frame, for those that have features.
+        on_missing: What to do with a clip without features: "error", "skip", or "empty".
+        media_dir: Folder of the clips themselves, or None.
+        storage_options: Keyword arguments of the file system of both folders.
+        sources: Path -> identity of files that have to be the same as when that was noted.
+
+    Raises:
+        IndoMERError: There is no such folder; the files are not as described.
+    """
+
+    def __init__(
+        self,
+        data_dir: str | os.PathLike[str],
+        config_name: str,
+        *,
+        modalities: Sequence[str],
+        dims: Mapping[str, int],
+        on_missing: str = "error",
+        media_dir: str | None = None,
+        storage_options: dict[str, Any] | None = None,
+        sources: Mapping[str, Identity | None] | None = None,
+    ) -> None:
+        self.process_id = os.getpid()
+        self.config_name, self.dims = config_name, dict(dims)
+        self._release = Release(data_dir, storage_options)
+        self._modalities, self._on_missing = modalities, on_missing
+        self._media_dir, self._storage_options = media_dir, storage_options
+        self._media = ("video", "audio") if media_dir is not None else ()
+        self._sources = dict(sources or {})
+        self._files_by_split: dict[str, dict[str, FeatureFile]] = {}
+        # `datasets` 5 shuffles and interleaves streams with a thread for each of them.
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _rows(self) -> tuple[dict[str, list[Row]], str]:
+        rows_by_split, difference = read_rows(self._release, self.config_name)
+        rows = list(itertools.chain.from_iterable(rows_by_split.values()))
+        if self._media_dir is not None:
+            folder = MediaFolder(self._media_dir, self._storage_options)
+            for row in rows:
+                for modality in self._media:
+                    row[modality] = folder.of(modality, row[f"{modality}_name"])
+        if "text" not in self._modalities:
+            for row in rows:
+                del row["text"]
+        self.check_unchanged()
+        return rows_by_split, difference
+
+    @property
+    def rows_by_split(self) -> dict[str, list[Row]]:
+        """Split -> list of rows, each a dict of all columns but those of features."""
+        return self._rows[0]
+
+    @property
+    def difference(self) -> str:
+        """What the split JSONs and Annotations.csv do not agree on, as text."""
+        return self._rows[1]
+
+    def check_unchanged(self) -> None:
+        """Raise if a file is not the one that was there when the dataset was asked for.
+
+        Else labels of one release could meet features of another, and a cache entry could hold
+        what its name does not say.
+        """
+        changed = [
+            path
+            for path, identity in self._sources.items()
+            if self._release.file_identity(path) != identity
+        ]
+        if changed:
+            raise IndoMERError(
+                f"{', '.join(changed)}: changed after the dataset was loaded. Load it again when "
+                "all files are complete."
+            )
+
+    def feature_files(self, split: str) -> dict[str, FeatureFile]:
+        """Modality -> open feature pickle of a split."""
+        with self._lock:
+            if split not in self._files_by_split:
+                self._files_by_split[split] = {
+                    modality: self._open_features(modality, split) for modality in self.dims
+                }
+            return self._files_by_split[split]
+
+    def check_join(self, split: str) -> list[Row]:
+        """Return the rows of a split that will be examples; tell all that is wrong at once."""
+        rows = self.rows_by_split[split]
+        problems: list[str] = []
+        missing_any: set[str] = set()
+        for modality, missing, what in self._missing(split):
+            missing_any.update(row["sample_id"] for row in missing)
+            if missing:
+                names = [row[f"{modality}_name"] for row in missing]
+                where = f"{self.config_name}/{SPLITS[split]}"
+                problems.append(f"{where}: {count(names, rows, 'clips')} no {what}")
+        if problems and self._on_missing == "error":
+            raise_all(
+                problems,
+                "Use files of one release, or pass on_missing='skip' (leave such clips out) or "
+                "on_missing='empty' (give them no frames, no file).",
+            )
+        for problem in problems:
+            logger.warning("%s: on_missing=%r.", problem, self._on_missing)
+        if self._on_missing == "skip":
+            rows = [row for row in rows if row["sample_id"] not in missing_any]
+            if not rows:
+                raise IndoMERError(f"{problems[0]}: on_missing='skip' leaves none.")
+        return rows
+
+    def clips(
+        self, split: str, row_ranges: Iterable[tuple[int, int]]
+    ) -> Iterator[tuple[Row, Shapes]]:
+        """Yield (row, {modality: shape (T, D)}) for the rows in some (start, stop) ranges."""
+        rows = self.rows_by_split[split]
+        files = self.feature_files(split)
+        for start, stop in row_ranges:
+            for row in rows[start:stop]:
+                shapes = {
+                    modality: self._shape(modality, file, row[f"{modality}_name"], split)
+                    for modality, file in files.items()
+                }
+                known = {modality: shape for modality, shape in shapes.items() if shape}
+                if len(known) == len(shapes) and self._has_media(row, split):
+                    yield row, known
+        if self._release.store.is_local:
+            # Of a server, this would be several questions per shard; it is asked for each range
+            # of a pickle to be of the version that was opened.
+            self.check_unchanged()
+
+    def read_frames(
+        self, split: str, modality: str, row: Row, frames: npt.NDArray[np.float32]
+    ) -> int:
+        """Read a clip into `frames`, (T, D); return how many there are before the padding."""
+        if not len(frames):
+            return 0
+        return self.feature_files(split)[modality].read_into(row[f"{modality}_name"], frames)
+
+    def read_trimmed(
+        self, split: str, modality: str, row: Row, room: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """Read the frames of a clip before the padding, with `room` for those with it."""
+        if not len(room):
+            return np.empty_like(room)
+        return self.feature_files(split)[modality].read_trimmed(row[f"{modality}_name"], room)
+
+    def _missing(self, split: str) -> Iterator[tuple[str, list[Row], str]]:
+        """Yield (modality, rows that have none, of what) for features and media."""
+        rows = self.rows_by_split[split]
+        for modality, file in self.feature_files(split).items():
+            missing = []
+            for row in rows:
+                name = row[f"{modality}_name"]
+                shape = file.expected_shape(name)
+                if shape is None:
+                    missing.append(row)
+                else:
+                    self._check_width(modality, file, name, shape)
+            yield modality, missing, f"{modality} features"
+        for modality in self._media:
+            missing = [row for row in rows if row[modality] is None]
+            yield modality, missing, f"{modality} file in {self._media_dir!r}"
+
+    def _has_media(self, row: Row, split: str) -> bool:
+        if all(row[modality] is not None for modality in self._media):
+            return True
+        if self._on_missing == "error":
+            self.check_join(split)
+        return self._on_missing == "empty"
+
+    def _shape(
+        self, modality: str, file: FeatureFile, name: str, split: str
+    ) -> tuple[int, int] | None:
+        if name in file:
+            shape = file.shape(name)
+            self._check_width(modality, file, name, shape)
+            return shape
+        if self._on_missing == "error":
+            self.check_join(split)
+        return None if self._on_missing == "skip" else (0, self.dims[modality])
+
+    def _check_width(
+        self, modality: str, file: FeatureFile, name: str, shape: tuple[int, int]
+    ) -> None:
+        dim = self.dims[modality]
+        if shape[1] != dim:
+            raise IndoMERError(
+                f"{file.name}, clip {name!r}: expected shape (T, {dim}), found {shape}. If these "
+                f"features are meant to be so wide, pass {modality}_dim={shape[1]}."
+            )
+
+    def _open_features(self, modality: str, split: str) -> FeatureFile:
+        path = self._release.feature_path(modality, split)
+        if path is None:
+            places = self._release.places(FEATURE_PLACES, modality=modality, split=SPLITS[split])
+            others = tuple(name for name in self._modalities if name != modality)
+            raise IndoMERError(
+                f"No {modality} features for {split}. Looked for {places}. Put the file there, or "
+                f"load without them: modalities={others or ('text',)!r}."
+            )
+        orders = functools.partial(self._orders, modality, split)
+        return FeatureFile(path, self._release.fs, orders)
+
+    def _orders(self, modality: str, split: str) -> Iterator[list[str]]:
+        """Yield orders in which a pickle may have the clips of a split, the likeliest first.
+
+        Those of the label files of release 1.0.0 are three different ones.
+        """
+        names = [row[f"{modality}_name"] for row in self.rows_by_split[split]]
+        yield names
+        other = OtherConfig(self._release, self.config_name).name
+        # Its files need not be there, nor be right: nothing else of them may be asked for.
+        with contextlib.suppress(IndoMERError):
+            yield [row[modality] for row in read_split(self._release, other, split)]
+        keys = set(map(clip_key, names))
+        yield [key for key in Annotations(self._release).keys if key in keys]
+        yield sorted(names)

@@ -1,0 +1,25 @@
+"""What files are by their first bytes, for people who have another file than they think."""
+
+# What a file begins with -> what that probably is.
+_SIGNATURES = (
+    (b"PK", "a zip archive (torch.save and np.savez write such files)"),
+    (b"\x1f\x8b", "gzip data; unpack it first"),
+    (b"BZh", "bzip2 data; unpack it first"),
+    (b"\xfd7zXZ", "xz data; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data; unpack it first"),
+    (b"\x93NUMPY", "a numpy .npy file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"PAR1", "a Parquet file"),
+    (b"version https://git-lfs", "a git-lfs pointer, not the file itself; run git lfs pull"),
+    (b"<", "an HTML page, probably the download page instead of the file"),
+    (b"{", "JSON"),
+    (b"[", "JSON"),
+)
+
+
+def describe_other_than_pickle(beginning: bytes) -> str | None:
+    """What a file is that begins like this, or None if it may be a pickle."""
+    for signature, meaning in _SIGNATURES:
+        if beginning.startswith(signature):
+            return meaning
+    return None

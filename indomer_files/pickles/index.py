@@ -1,0 +1,179 @@
+"""The index of a pickle: which array lies where, found as far as it is asked for."""
+
+import dataclasses
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
+
+from indomer_files.pickles.forms import EntryForm
+from indomer_files.pickles.rules import ByteSource, Rules
+from indomer_files.pickles.values import Content, StoredArray
+from indomer_files.pickles.walker import SkimmedError, Walker
+
+# Entries that are walked through before the places of others are foretold: the form of the second
+# and third is known then.
+_N_WALKED = 4
+
+# Picklers append so many items at a time, with APPENDS and MARK in between.
+_BATCH_ENTRIES, _BATCH_OPCODES = 1000, 2
+
+# A file ends with the opcodes APPENDS and STOP.
+_END_OPCODES = 2
+
+
+class PickleIndex:
+    """The arrays of a pickle by key, each found when it is first asked for.
+
+    Foretelling: a server that gives one range a request would have to be asked once for each array
+    that is passed over. But entries of one form differ in nothing but their names, so an order of
+    the names tells the place of each, and the size of the file. Where that is its size, arrays are
+    expected at these places; what is there is seen before an array is read.
+
+    Args:
+        source: The file.
+        rules: What is known of it.
+        key_of: What an array is found by, of its name. Names with one key are one array.
+        orders: Function that gives lists of names, orders in which the entries may follow each
+            other. Without it, nothing is foretold.
+    """
+
+    def __init__(
+        self,
+        source: ByteSource,
+        rules: Rules,
+        key_of: Callable[[str], str],
+        orders: Callable[[], Iterable[list[str]]] | None = None,
+    ) -> None:
+        self._source, self._rules, self._key_of = source, rules, key_of
+        self._orders = orders
+        self._arrays: dict[Hashable, StoredArray] = {}
+        # Key -> array: those whose place is foretold, and those of them that were seen there.
+        self._form: EntryForm | None = None
+        self._foretold: dict[Hashable, StoredArray] = {}
+        self._seen: dict[Hashable, StoredArray] = {}
+        self._walker: Walker | None = None
+        self._walk: Iterator[StoredArray] = iter(())
+        self._is_complete = False
+        self._lock = threading.RLock()
+
+    def find(self, key: str, may_be_foretold: bool = False) -> StoredArray | None:
+        """Look an array up, indexing on until it is found.
+
+        Args:
+            key: As `key_of` gives it.
+            may_be_foretold: Whether an array will do that nobody has seen yet.
+        """
+        array = self._known(key, may_be_foretold)
+        if array is None:
+            with self._lock:
+                # Another thread may have come as far in the meantime.
+                while (
+                    array := self._known(key, may_be_foretold)
+                ) is None and not self._is_complete:
+                    if key in self._foretold:
+                        self._look_at(key)
+                    else:
+                        self._index_until(key)
+                        if self._may_foretell:
+                            self._foretell()
+        return array
+
+    def arrays(self) -> list[StoredArray]:
+        """All arrays in the order of the file, which was read to its end."""
+        self.complete()
+        return list(self._arrays.values())
+
+    def complete(self) -> Walker:
+        """Index the file to its end; return the walk that did it."""
+        with self._lock:
+            if not self._is_complete:
+                self._index_until(None)
+        assert self._walker is not None
+        return self._walker
+
+    def _known(self, key: str, may_be_foretold: bool) -> StoredArray | None:
+        array = self._arrays.get(key) or self._seen.get(key)
+        return array or (self._foretold.get(key) if may_be_foretold else None)
+
+    def _index_until(self, key: str | None) -> None:
+        """Go on until an array is found, or others can be foretold, or to the end."""
+        if self._walker is None:
+            self._begin()
+        try:
+            with self._source.sparse_reading():
+                for array in self._walk:
+                    found = self._key_of(array.name)
+                    if found in self._arrays:
+                        raise self._rules.error(
+                            f"{self._source.name}: {self._rules.noun} {array.name!r} is in the "
+                            f"file twice. {self._rules.damaged_advice}"
+                        )
+                    self._arrays[found] = array
+                    if found == key or (key is not None and self._may_foretell):
+                        return
+            self._is_complete = True
+        except SkimmedError:
+            self._begin(may_skim=False)
+            self._index_until(key)
+        except BaseException:
+            # Half an index must not be taken for a whole one: the next call starts anew.
+            self._walker, self._arrays = None, {}
+            raise
+
+    def _begin(self, may_skim: bool = True) -> None:
+        self._arrays = {}
+        self._walker = Walker(self._source, self._rules, may_skim)
+        self._walk = iter(self._walker)
+
+    # Foretelling.
+
+    @property
+    def _may_foretell(self) -> bool:
+        """Whether the orders can be tried: once, when some entries were walked through."""
+        is_walked = len(self._arrays) >= _N_WALKED
+        return self._orders is not None and is_walked and not self._is_complete
+
+    def _foretell(self) -> None:
+        assert self._orders is not None and self._walker is not None
+        orders, self._orders, self._form = self._orders, None, self._walker.form
+        walked = list(self._arrays.values())
+        for order in orders() if self._form is not None else ():
+            keys = list(map(self._key_of, order))
+            if keys[: len(walked)] == list(self._arrays):
+                arrays, stop = self._lay_out(keys[len(walked) :], walked)
+                is_whole = arrays and stop + _END_OPCODES == self._source.size
+                if is_whole and all(map(self._is_there, (arrays[len(arrays) // 2], arrays[-1]))):
+                    self._foretold = {self._key_of(array.name): array for array in arrays}
+                    return
+
+    def _lay_out(self, keys: list[str], walked: list[StoredArray]) -> tuple[list[StoredArray], int]:
+        """Arrays of these keys, if they follow those that were walked through; where they end."""
+        form, last = self._form, walked[-1]
+        assert form is not None
+        prefix, _, suffix = last.name.partition(self._key_of(last.name))
+        arrays, stop = [], last.payload.start + form.n_bytes + form.n_after
+        for number, key in enumerate(keys, len(walked)):
+            name = prefix + key + suffix
+            n_opcodes = _BATCH_OPCODES if number % _BATCH_ENTRIES == 0 else 0
+            payload = Content(stop + form.n_before(name) + n_opcodes, form.n_bytes)
+            arrays.append(dataclasses.replace(last, name=name, payload=payload))
+            stop = payload.start + form.n_bytes + form.n_after
+        return arrays, stop
+
+    def _is_there(self, array: StoredArray) -> bool:
+        """Whether an entry of this name is at its place."""
+        assert self._form is not None
+        start = array.payload.start - self._form.n_before(array.name)
+        found = self._form.match(self._source.read(start, array.payload.start))
+        return found is not None and found[0] == array.name
+
+    def _look_at(self, key: str) -> None:
+        """See whether an array is where it was foretold; if not, nothing is foretold any more."""
+        array = self._foretold[key]
+        assert self._form is not None
+        start = array.payload.start
+        # With its frames, which will be asked for next.
+        self._source.fetch(start - self._form.n_before(array.name), start + array.payload.stored)
+        if self._is_there(array):
+            self._seen[key] = array
+        else:
+            self._foretold = {}

@@ -1,0 +1,175 @@
+"""Folders and small files of any fsspec file system."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fsspec.asyn import reset_lock
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractFileSystem
+
+logger = logging.getLogger(__name__)
+
+# In a forked process, older fsspec (2025.3, which datasets 3.6 asks for) waits forever for a thread
+# that is not there any more.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=reset_lock)
+
+# Seconds before the second, third... attempt to read from a server.
+RETRY_PAUSES: tuple[float, ...] = (0.5, 1, 2, 4)
+
+CHANGED_ADVICE = "Open it again when it is complete."
+
+# What another attempt would not change.
+_NOT_TRIED_AGAIN = (
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    NotImplementedError,
+    PermissionError,
+    ImportError,
+    TypeError,
+    ValueError,
+)
+
+# What file systems call that which tells a version of a file: something made of its content, or the
+# time when it was written. The first that there is counts.
+_VERSION_KEYS = (
+    "ETag", "etag", "blob_id", "md5Hash", "content_md5", "Content-MD5", "Digest", "CRC",
+    "mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified", "created",
+)  # fmt: skip
+
+Answer = TypeVar("Answer")
+
+# Size in bytes, and what tells the version.
+Identity = tuple[int | None, list[tuple[str, str]]]
+
+
+def absolute(address: str | os.PathLike[str]) -> str:
+    """A folder that stays the same when the working directory changes; addresses as they are."""
+    address = os.fspath(address)
+    is_address = "://" in address or "::" in address
+    return address if is_address else os.path.abspath(os.path.expanduser(address))
+
+
+class Store:
+    """A file system that is asked again where a server, or the way to it, failed.
+
+    Args:
+        fs: The fsspec file system.
+        error: Raised for what the user can act upon.
+    """
+
+    def __init__(self, fs: AbstractFileSystem, error: type[Exception]) -> None:
+        self.fs, self.error = fs, error
+        self.is_local = isinstance(fs, LocalFileSystem)
+
+    @classmethod
+    def of_address(
+        cls, address: str, options: dict[str, Any] | None, error: type[Exception]
+    ) -> tuple["Store", str]:
+        """The file system of an address, and the path in it.
+
+        Args:
+            address: A path, or an address such as "s3://bucket/folder".
+            options: Keyword arguments of the file system, such as credentials.
+            error: As for the class.
+        """
+        try:
+            fs, path = url_to_fs(address, **(options or {}))
+        except ImportError as reason:
+            raise error(
+                f"{address}: {reason}. Install what reads such addresses: aiohttp for https://, "
+                "s3fs for s3://."
+            ) from reason
+        return cls(fs, error), path
+
+    def has_protocol(self, protocol: str) -> bool:
+        """Whether addresses of this file system may begin with "protocol://"."""
+        known = self.fs.protocol
+        return protocol in ((known,) if isinstance(known, str) else known)
+
+    def read(self, path: str) -> bytes:
+        """All bytes of a small file."""
+        content: bytes = self._query(self.fs.cat_file, path)
+        return content
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        return bool(self._query(self.fs.exists, path))
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is such a folder."""
+        return bool(self.fs.isdir(path))
+
+    def names(self, folder: str) -> set[str]:
+        """Names of what lies in a folder; none where it cannot be listed."""
+        try:
+            paths = self._query(lambda path: self.fs.ls(path, detail=False), folder)
+        except (OSError, NotImplementedError):
+            return set()
+        return {path.rstrip("/").rsplit("/", 1)[-1] for path in paths}
+
+    def find(self, folder: str) -> list[str]:
+        """Paths of all files below a folder."""
+        return list(self._query(self.fs.find, folder))
+
+    def identity(self, path: str) -> Identity | None:
+        """What tells a file from a changed one, or None where it is gone."""
+        try:
+            info = self._query(self.fs.info, path)
+        except FileNotFoundError:
+            return None
+        # Not all of it: a server says more of one file than of the same one in a list.
+        told = [(key, str(info[key])) for key in _VERSION_KEYS if info.get(key) is not None]
+        return info.get("size"), told[:1]
+
+    def address_of(self, path: str) -> str:
+        """What `fsspec.open` and users call a path of this file system."""
+        return path if self.is_local else str(self.fs.unstrip_protocol(path))
+
+    def _query(self, question: Callable[[str], Answer], path: str) -> Answer:
+        return question(path) if self.is_local else self.retry(path, question, path)
+
+    def retry(self, path: str, read: Callable[..., Answer], *args: Any) -> Answer:
+        """`read(*args)`, once more after each pause where a server or the way to it failed."""
+        for pause in RETRY_PAUSES:
+            try:
+                return read(*args)
+            except Exception as error:  # The library of each server has errors of its own.
+                reason = self._reason_to_retry(path, error)
+                logger.warning("%s: %s; trying again in %s s.", path, reason or repr(reason), pause)
+            time.sleep(pause)
+        try:
+            return read(*args)
+        except Exception as error:
+            reason = self._reason_to_retry(path, error)
+            raise self.error(
+                f"{path}: could not be read in {len(RETRY_PAUSES) + 1} attempts (the last: "
+                f"{type(reason).__name__}: {reason}). Check the address, the network and the "
+                f"server, and try again."
+            ) from error
+
+    def _reason_to_retry(self, path: str, error: Exception) -> BaseException:
+        """What went wrong, if another attempt may help; else raise what the user should see."""
+        reason: BaseException = error
+        cause = error.__cause__
+        if cause is not None and type(cause).__module__.startswith("aiohttp"):
+            # fsspec says of any failure to look at a file that there is none.
+            reason = cause
+        status = getattr(reason, "status", None)
+        if status == 412 or type(error).__name__ == "FileExpired":
+            name = os.path.basename(str(path))
+            raise self.error(
+                f"{name}: the file changed on the server while it was read. {CHANGED_ADVICE}"
+            ) from error
+        if status is not None and status < 500 and status not in (408, 425, 429):
+            if isinstance(error, OSError):
+                raise error
+            raise PermissionError(f"{path}: the server answered {status}") from error
+        if isinstance(reason, _NOT_TRIED_AGAIN):
+            raise error
+        return reason
