@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -14,9 +13,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import datasets  # noqa: E402
 
 import indomer  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent
-LABELS = ROOT.parent / "shared" / "release"
+from tests.support.places import LABELS, ROOT  # noqa: E402
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ import numpy as np
 import pytest
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
-from release_writers import unpickled
 
 import indomer
 import indomer_tools
+from tests.support.release_writers import unpickled
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
