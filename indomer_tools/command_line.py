@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import indomer
-from indomer_tools import check, demo, infos
+from indomer_tools import demo, infos
+from indomer_tools.check import check
+from indomer_tools.check.html import to_html
 from indomer_tools.export import export
-from indomer_tools.report import to_html
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -140,7 +141,3 @@ def _run_export(args: argparse.Namespace) -> int:
 def _run_infos(args: argparse.Namespace) -> int:
     print(f"wrote {infos.write_infos(args.path or infos.INFOS_PATH)}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
