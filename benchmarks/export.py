@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from measure import MODALITIES, SPLITS, Figure, expect
 
 import indomer
-from indomer_tools import export_shards
+from indomer_tools.export import shards as export_shards
 from indomer_tools.export import write_shards
 
 # Growth is seen from a release of a quarter of the size to the whole.

@@ -16,7 +16,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 import indomer
-from indomer_tools.export_shards import Source, planned, write_shard
+from indomer_tools.export.shards import Source, planned, write_shard
 
 
 def main(argv=None):

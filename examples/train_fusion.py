@@ -23,10 +23,10 @@ import transformers
 from torch import nn
 
 import indomer
-from indomer_tools.collate import PaddingCollator
-from indomer_tools.folds import class_weights, group_folds
-from indomer_tools.metrics import compute_metrics, evaluate
-from indomer_tools.torch_data import torch_dataset
+from indomer_tools.train.collate import PaddingCollator
+from indomer_tools.train.folds import class_weights, group_folds
+from indomer_tools.train.metrics import compute_metrics, evaluate
+from indomer_tools.train.torch_data import torch_dataset
 
 COLUMNS = ["text", "label", "video_feature", "audio_feature", "video_length", "audio_length"]
 

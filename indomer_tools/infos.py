@@ -1,13 +1,12 @@
 """Generate dataset_infos.json, the published schema and split sizes.
 
-    python -m indomer_tools.infos
+    python -m indomer_tools infos
 
 datasets 3.x reads the file beside the loading script. Every supported version of datasets
 generates the same bytes.
 """
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -59,9 +58,3 @@ def _config_infos(config_name: str, cache_dir: str) -> dict[str, Any]:
         "version": str(info.version),
         "splits": splits,
     }
-
-
-if __name__ == "__main__":
-    from indomer_tools.__main__ import main
-
-    raise SystemExit(main(["infos", *sys.argv[1:]]))

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from indomer_tools.kinds import KINDS
+from indomer_tools.check.kinds import KINDS
 
 SEVERITIES = ("error", "warning", "note")
 

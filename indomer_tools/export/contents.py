@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import indomer
-from indomer_tools import card as cards
+from indomer_tools.check import published_card as cards
 
 MANIFEST = "manifest.json"
 

@@ -1,6 +1,6 @@
 """The card of an exported folder: README.md, figures, dataset_infos.json and croissant.json.
 
-    indomer_tools.export_card.write_card(Path("folder"))
+    indomer_tools.export.card.write_card(Path("folder"))
 
 Every number is counted in the folder's Parquet files or taken from its manifest. The same folder
 gives the same bytes.
@@ -16,8 +16,8 @@ import datasets
 from huggingface_hub import DatasetCardData
 
 import indomer
-from indomer_tools.check import RARE_CLIPS
-from indomer_tools.export_contents import (
+from indomer_tools.check.release import RARE_CLIPS
+from indomer_tools.export.contents import (
     MANIFEST,
     SENTIMENT_COLUMNS,
     Config,
@@ -26,8 +26,8 @@ from indomer_tools.export_contents import (
     published_names,
     read_contents,
 )
-from indomer_tools.export_croissant import to_croissant
-from indomer_tools.export_figures import Picture, pictures, write_pictures
+from indomer_tools.export.croissant import to_croissant
+from indomer_tools.export.figures import Picture, pictures, write_pictures
 
 # Column -> what it means, in the words of the card.
 MEANINGS = {

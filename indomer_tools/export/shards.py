@@ -29,8 +29,8 @@ from datasets.utils.py_utils import convert_file_size_to_int
 from fsspec.implementations.local import LocalFileSystem
 
 import indomer
-from indomer_tools import export_folder
-from indomer_tools.export_folder import FINISHED, MANIFEST
+from indomer_tools.export import folder as export_folder
+from indomer_tools.export.folder import FINISHED, MANIFEST
 
 CONFIGS = tuple(indomer._JSON_LABELS)
 
@@ -202,7 +202,7 @@ class Plan:
         Raises:
             IndoMERError: A shard is missing, or a released file has changed.
         """
-        from indomer_tools.export_card import write_card
+        from indomer_tools.export.card import write_card
 
         files = {entry["file"]: entry for entry in entries}
         missing = [shard.file for shard in self.shards if shard.file not in files]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import indomer
-from indomer_tools.findings import Report
+from indomer_tools.check.findings import Report
 
 _DIMS = {"video": 673, "audio": 18}
 

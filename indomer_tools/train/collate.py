@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 import indomer
-from indomer_tools.torch_data import table_columns
+from indomer_tools.train.torch_data import table_columns
 
 if TYPE_CHECKING:
     import torch

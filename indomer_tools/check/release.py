@@ -23,9 +23,10 @@ from typing import Any
 from tqdm import tqdm
 
 import indomer
-from indomer_tools import card as cards
-from indomer_tools import check_features, check_text
-from indomer_tools.findings import Finding, Report
+from indomer_tools.check import features as check_features
+from indomer_tools.check import published_card as cards
+from indomer_tools.check import text as check_text
+from indomer_tools.check.findings import Finding, Report
 
 __all__ = ["Finding", "Report", "check"]
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from indomer_tools.findings import Report
+from indomer_tools.check.findings import Report
 
 # What bytes may have been before someone read them as Western European text: UTF-8, and the
 # encodings of the office software of China, Taiwan, Japan and Korea. First match wins.

@@ -14,7 +14,7 @@ from typing import Any
 import datasets
 
 import indomer
-from indomer_tools.export_contents import (
+from indomer_tools.export.contents import (
     Config,
     Contents,
     english_names,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from indomer_tools.export_contents import (
+from indomer_tools.export.contents import (
     SENTIMENT_COLUMNS,
     Contents,
     english_names,

@@ -4,7 +4,7 @@
     datasets.load_dataset("OUT", "7_class")
 
 OUT is whole or not there: it is made as OUT.incomplete and renamed. What is killed goes on where it
-was, when it is called again. For a cluster, see `indomer_tools.export_shards`.
+was, when it is called again. For a cluster, see `indomer_tools.export.shards`.
 """
 
 import concurrent.futures
@@ -23,7 +23,7 @@ from datasets.utils import tqdm
 from fsspec.implementations.memory import MemoryFileSystem
 
 import indomer
-from indomer_tools.export_shards import Entry, Plan, planned, write_shard
+from indomer_tools.export.shards import Entry, Plan, planned, write_shard
 
 __all__ = ["Export", "export", "push"]
 

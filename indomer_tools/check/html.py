@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 import indomer
-from indomer_tools.findings import SEVERITIES, Finding, Report, release_words
+from indomer_tools.check.findings import SEVERITIES, Finding, Report, release_words
 
 _ENGLISH = dict(
     zip(

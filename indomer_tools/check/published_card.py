@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import indomer
-from indomer_tools.findings import Report
+from indomer_tools.check.findings import Report
 
 # Class counts: label -> (train, val).
 _Counts = Mapping[str, tuple[int, int]]

@@ -1,0 +1,143 @@
+"""Command line: `indomer COMMAND` or `python -m indomer_tools COMMAND`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import indomer
+from indomer_tools import demo, infos
+from indomer_tools.check import check
+from indomer_tools.check.html import to_html
+from indomer_tools.export import export
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except indomer.IndoMERError as error:
+        print(f"indomer: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="indomer", description="Tools for the IndoMER dataset.")
+    parser.add_argument("--version", action="version", version=f"indomer {indomer.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    about = "load a release in every way; show its features, class counts and one example"
+    command = commands.add_parser("demo", help=about, description=about.capitalize() + ".")
+    command.add_argument(
+        "data_dir", nargs="?", metavar="DATA_DIR", help="default: the checkout's dummy_data"
+    )
+    command.add_argument(
+        "--modalities",
+        nargs="+",
+        choices=("text", "audio", "video"),
+        help="needed where a feature pickle is missing; for example --modalities text",
+    )
+    command.set_defaults(run=_run_demo)
+
+    about = "check the files of a release: labels, transcripts, features, the card's figures"
+    command = commands.add_parser("check", help=about, description=about.capitalize() + ".")
+    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a report to look at")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write a report for programs")
+    command.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    command.add_argument(
+        "--sha256", action="store_true", help="of every file; by default of those up to 64 MiB"
+    )
+    command.set_defaults(run=_run_check)
+
+    about = "write a release as a plain Parquet dataset with a card, for any tool and the Hub"
+    command = commands.add_parser("export", help=about, description=about.capitalize() + ".")
+    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
+    command.add_argument("out", metavar="OUT", help="folder to make; an earlier export is replaced")
+    command.add_argument("--config", choices=("3_class", "7_class"), help="default: both")
+    command.add_argument(
+        "--trim-padding", action="store_true", help="without each clip's trailing all-zero frames"
+    )
+    command.add_argument("--modalities", nargs="+", choices=("text", "audio", "video"))
+    command.add_argument(
+        "--on-missing", choices=("error", "skip", "empty"), help="for clips without features"
+    )
+    command.add_argument("--label-language", choices=("id", "en"), help="of class names")
+    command.add_argument("--video-dim", type=int, metavar="D", help="default: 673")
+    command.add_argument("--audio-dim", type=int, metavar="D", help="default: 18")
+    command.add_argument(
+        "--num-proc", type=int, metavar="N", help="processes; default: one, with several threads"
+    )
+    command.add_argument(
+        "--max-shard-size", default="500MB", metavar="SIZE", help="default: 500MB, uncompressed"
+    )
+    command.add_argument(
+        "--push-to",
+        metavar="USER/NAME",
+        help="dataset on the Hugging Face Hub; new ones are private",
+    )
+    command.set_defaults(run=_run_export)
+
+    about = "write dataset_infos.json, the published schema and split sizes"
+    command = commands.add_parser("infos", help=about, description=about.capitalize() + ".")
+    command.add_argument("path", nargs="?", type=Path, help="default: beside indomer.py")
+    command.set_defaults(run=_run_infos)
+    return parser
+
+
+def _run_demo(args: argparse.Namespace) -> int:
+    options = {"modalities": tuple(args.modalities)} if args.modalities else {}
+    for line in demo.report(args.data_dir, **options):
+        print(line, flush=True)
+    return 0
+
+
+def _run_check(args: argparse.Namespace) -> int:
+    try:
+        report = check(args.data_dir, sha256=args.sha256 or None, progress=True)
+        if args.json is not None:
+            _write(args.json, report.to_json())
+        if args.html is not None:
+            _write(args.html, to_html(report))
+    except (indomer.IndoMERError, OSError) as error:
+        print(f"indomer: {error}", file=sys.stderr)
+        return 2
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    encoding = sys.stdout.encoding or "utf-8"
+    for line in report.lines(colour):
+        # Not every terminal can show what transcripts hold.
+        print(line.encode(encoding, "backslashreplace").decode(encoding))
+    return report.exit_status(args.strict)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _run_export(args: argparse.Namespace) -> int:
+    options = vars(args).copy()
+    del options["run"]
+    # What is not given is as the loader has it.
+    options = {name: value for name, value in options.items() if value is not None}
+    if args.push_to:
+        print(
+            "The data states no licence: have its authors' permission before you share it.",
+            file=sys.stderr,
+        )
+    try:
+        exported = export(**options, progress=True)
+    except OSError as error:
+        raise indomer.IndoMERError(str(error)) from error
+    for name, n_clips in exported.rows.items():
+        print(f"{name}: {n_clips:,} clips")
+    print(f"wrote {exported.folder}: {exported.n_bytes / 1e6:,.1f} MB of Parquet")
+    if exported.url:
+        print(f"pushed to {exported.url}")
+    return 0
+
+
+def _run_infos(args: argparse.Namespace) -> int:
+    print(f"wrote {infos.write_infos(args.path or infos.INFOS_PATH)}")
+    return 0

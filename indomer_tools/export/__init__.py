@@ -1,0 +1,17 @@
+"""A release as a plain Parquet dataset with a card, written by one process or by many."""
+
+from indomer_tools.export.run import Export, export, push, write_shards
+from indomer_tools.export.shards import Entry, Plan, Shard, Source, planned, write_shard
+
+__all__ = [
+    "Entry",
+    "Export",
+    "Plan",
+    "Shard",
+    "Source",
+    "export",
+    "planned",
+    "push",
+    "write_shard",
+    "write_shards",
+]

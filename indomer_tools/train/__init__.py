@@ -1,0 +1,20 @@
+"""From a loaded split to scores: batches, samplers, folds, metrics, chat messages."""
+
+from indomer_tools.train import metrics
+from indomer_tools.train.chat import to_chat
+from indomer_tools.train.collate import PaddingCollator
+from indomer_tools.train.folds import class_weights, group_folds, sample_weights
+from indomer_tools.train.sampler import LengthBucketSampler
+from indomer_tools.train.torch_data import ClipDataset, torch_dataset
+
+__all__ = [
+    "ClipDataset",
+    "LengthBucketSampler",
+    "PaddingCollator",
+    "class_weights",
+    "group_folds",
+    "metrics",
+    "sample_weights",
+    "to_chat",
+    "torch_dataset",
+]
