@@ -24,6 +24,8 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
 import indomer
+from indomer_files import schema
+from indomer_files.labels import read_rows
 import indomer_tools
 from tests.support.release_writers import unpickled
 
@@ -220,7 +222,7 @@ def test_card_front_matter_is_read_by_the_hub_client():
     assert card.data.task_categories == [
         f"{modality}-classification" for modality in ("text", "audio", "video")
     ]
-    assert 1_000 < sum(indomer._PUBLISHED_SIZES.values()) < 10_000
+    assert 1_000 < sum(schema.PUBLISHED_SIZES.values()) < 10_000
     assert card.text.strip().startswith("<!--")
     # `configs` names data files for loading without a script. There are none here, and without
     # names `datasets` would take every JSON and pickle of the checkout for data of both configs.
@@ -248,7 +250,7 @@ def test_card_dataset_info_equals_the_builder(tmp_path):
         assert info.features == builder.info.features
         assert list(info.features) == list(builder.info.features)
         sizes = {split: entry.num_examples for split, entry in info.splits.items()}
-        assert sizes == indomer._PUBLISHED_SIZES
+        assert sizes == schema.PUBLISHED_SIZES
 
 
 @pytest.fixture
@@ -290,7 +292,7 @@ def test_card_beside_the_script_agrees_with_the_release(
         trust_remote_code=True,
     )
     sizes = {split: len(rows) for split, rows in dataset.items()}
-    assert sizes == indomer._PUBLISHED_SIZES
+    assert sizes == schema.PUBLISHED_SIZES
 
 
 # --- Tables ---------------------------------------------------------------------------------------
@@ -358,7 +360,7 @@ def test_classes_tables_hold_names_and_sizes(number, names, english):
     assert [row[2] for row in rows] == list(english)
     if names is indomer.EMOTIONS:
         assert {codes(row[1])[0]: codes(row[3])[0] for row in rows} == indomer.SENTIMENT_OF
-    for column, size in zip((-2, -1), indomer._PUBLISHED_SIZES.values()):
+    for column, size in zip((-2, -1), schema.PUBLISHED_SIZES.values()):
         assert sum(_count(row[column]) for row in rows) == _count(total[column]) == size
 
 
@@ -398,7 +400,7 @@ def test_figures_about_the_release_hold(load, label_dir):
     assert (
         f"{spelt['Opinion']} clips `Opinion`, {spelt['Opinions']} `Opinions`" in SECTIONS["Limits"]
     )
-    difference = indomer._read_rows(indomer.Release(label_dir), "7_class")[1]
+    difference = read_rows(indomer.Release(label_dir), "7_class")[1]
     assert difference.startswith("15 of 1944 rows differ between the JSONs of 7_class")
     assert "| 15 differ between split files and CSV |" in SECTIONS["Limits"]
 
@@ -635,4 +637,4 @@ def test_every_section_is_reached_from_the_first_screen():
 
 def test_citation_is_that_of_the_loader():
     (block,) = section_blocks("Citation")
-    assert block.language == "bibtex" and block.code == indomer._CITATION
+    assert block.language == "bibtex" and block.code == indomer.CITATION

@@ -16,10 +16,10 @@ import pytest
 from huggingface_hub import DatasetCard
 
 import indomer
-from indomer_tools import export_figures
-from indomer_tools.export import export
-from indomer_tools.export_card import write_card
-from indomer_tools.export_contents import read_contents
+from indomer_files import schema
+from indomer_tools.export import export, figures
+from indomer_tools.export.card import write_card
+from indomer_tools.export.contents import read_contents
 from tests.support import browser, card_browser
 from tests.support import release_writers as writers
 from tests.support.places import LABELS, ROOT
@@ -160,7 +160,7 @@ def test_declared_sizes_are_those_that_datasets_counts(write, options, tmp_path)
     data_dir = write(tmp_path / "release") if write else DUMMY
     folder = make(tmp_path / "out", data_dir, config="7_class", **options)
     info = DatasetCard.load(folder / "README.md").data.dataset_info
-    files = {split: list(map(str, shards(folder, "7_class", split))) for split in indomer._SPLITS}
+    files = {split: list(map(str, shards(folder, "7_class", split))) for split in schema.SPLITS}
     # Loaded by the files alone, nothing of what the card declares is known.
     counted = datasets.load_dataset("parquet", data_files=files, cache_dir=tmp_path / "cache")
     for declared in info["splits"]:
@@ -222,7 +222,7 @@ def test_dataset_infos_json_has_true_sizes_and_checksums(exported):
         read = datasets.DatasetInfo.from_dict(info)
         yaml = datasets.DatasetInfo._from_yaml_dict(declared)
         assert read.features == yaml.features
-        assert read.citation == indomer._CITATION
+        assert read.citation == indomer.CITATION
         for part in declared["splits"]:
             assert info["splits"][part["name"]]["num_bytes"] == part["num_bytes"]
             assert info["splits"][part["name"]]["num_examples"] == part["num_examples"]
@@ -344,7 +344,7 @@ def test_texts_of_figures_equal_a_recount(exported):
         [read_rows(exported, "7_class", split).to_pandas() for split in ("train", "validation")]
     )
     by_name = {
-        picture.name: picture for picture in export_figures.pictures(read_contents(exported))
+        picture.name: picture for picture in figures.pictures(read_contents(exported))
     }
     assert list(by_name) == ["topics", "emotions", "agreement", "lengths"]
     topics = by_name["topics"].alt
@@ -371,7 +371,7 @@ def test_card_shows_every_figure_with_its_text(exported):
     pytest.importorskip("matplotlib")
     card = (exported / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"!\[(.*)\]\(assets/(.*)\.png\)", card)
-    expected = export_figures.pictures(read_contents(exported))
+    expected = figures.pictures(read_contents(exported))
     assert shown == [(picture.alt, picture.name) for picture in expected]
     for _, name in shown:
         content = (exported / f"assets/{name}.png").read_bytes()
@@ -400,7 +400,7 @@ def test_odd_topics_are_shown_as_they_are(tmp_path):
 
 def test_figure_of_lengths_counts_words_where_there_are_no_features(tmp_path):
     folder = make(tmp_path / "out", modalities=("text",))
-    pictures = export_figures.pictures(read_contents(folder))
+    pictures = figures.pictures(read_contents(folder))
     rows = [
         read_rows(folder, "7_class", split)["text"].to_pylist() for split in ("train", "validation")
     ]
@@ -429,7 +429,7 @@ def test_card_without_matplotlib_has_no_figures(copied, monkeypatch):
     names = ["README.md", "dataset_infos.json", "croissant.json"]
     assert [path.name for path in written] == names
     assert "![" not in (copied / "README.md").read_text(encoding="utf-8")
-    assert "indomer[report]" in export_figures.HINT
+    assert "indomer[report]" in figures.HINT
 
 
 # --- Reading the folder -------------------------------------------------------------------------

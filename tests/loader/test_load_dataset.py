@@ -365,14 +365,15 @@ def test_cache_tells_versions_of_the_loader_apart(data, tmp_path):
 def test_cache_after_a_kill_is_made_anew(data, tmp_path):
     code = """
 import os, signal, sys, indomer
-clips = indomer._OpenRelease.clips
+from indomer_files import clips as reading, tables
+clips = reading.ClipReader.clips
 def die_after_30(self, *arguments):
     for number, clip in enumerate(clips(self, *arguments)):
         if number == 30:
             os.kill(os.getpid(), signal.SIGKILL)
         yield clip
-indomer._BATCH_BYTES = 1
-indomer._OpenRelease.clips = die_after_30
+tables.BATCH_BYTES = 1
+reading.ClipReader.clips = die_after_30
 indomer.load_dataset('7_class', data_dir=sys.argv[1], cache_dir=sys.argv[2])
 """
     done = run(code, data, tmp_path / "cache")

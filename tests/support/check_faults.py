@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 import indomer
-from indomer_tools.card import CARDS
+from indomer_files import schema
+from indomer_tools.check.published_card import CARDS
 from tests.support.release_writers import DOCUMENTED, make_clips, write_annotations, write_release
 
 # Clip that faults are planted into, its split, and its place in the 84 clips of the split.
 CLIP, PLACE = "clip_2_Cooking_3", 5
 
-TOPICS = indomer._TOPICS
+TOPICS = schema.TOPICS
 
 
 def write_clean(folder, layout=DOCUMENTED):

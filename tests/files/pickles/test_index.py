@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import indomer
+from indomer_files.pickles import walker
 from tests.support.release_writers import assert_same_bits
 
 
@@ -40,7 +41,7 @@ def walked(monkeypatch):
 
     def walked(content):
         with monkeypatch.context() as patch:
-            patch.setattr(indomer._Scanner, "_learn_form", lambda self: None)
+            patch.setattr(walker.Walker, "_learn_form", lambda self: None)
             return outcome(content)
 
     return walked
@@ -55,9 +56,9 @@ def assert_reads_as_pickled(entries, protocol):
 
 def test_repeated_entries_are_not_walked_through(monkeypatch):
     calls = []
-    walk, arguments = indomer._STEPS[ord("R")]
+    walk, arguments = walker.STEPS[ord("R")]
     counted = (lambda scanner: (calls.append(1), walk(scanner)), arguments)
-    monkeypatch.setitem(indomer._STEPS, ord("R"), counted)
+    monkeypatch.setitem(walker.STEPS, ord("R"), counted)
     assert len(read(pickle.dumps(make_entries(900, 40), 4))) == 900
     # One array is one call. Frames of 64 KB of opcodes begin in the middle of some entries.
     assert 3 <= len(calls) < 90
