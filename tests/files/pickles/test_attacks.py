@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import indomer
+from indomer_files.pickles.opcodes import OPCODES
 from tests.files.pickles.attacks import ATTACKS
 from tests.files.pickles.attacks.attack import CRASHES, RUNS
 from tests.support.pickle_readers import read_all, read_each
@@ -98,14 +99,14 @@ def test_twin_of_attack_loads(attack, folder):
 
 
 def test_opcode_table_is_that_of_pickletools():
-    ours = {chr(code): row[0] for code, row in indomer._OPCODES.items()}
+    ours = {chr(code): row[0] for code, row in OPCODES.items()}
     theirs = {code: opcode.name for code, opcode in pickletools.code2op.items()}
     unknown = dict.fromkeys(set(map(chr, range(256))) - set(theirs), "unknown opcode")
     assert ours == theirs | unknown
 
 
 def test_refused_opcodes_are_these():
-    refused = {row[0] for row in indomer._OPCODES.values() if "refuse" in row[1].__name__}
+    refused = {row[0] for row in OPCODES.values() if "refuse" in row[1]}
     assert refused == {
         "unknown opcode",
         *("POP_MARK", "DUP", "EMPTY_SET", "ADDITEMS", "FROZENSET", "INST", "OBJ", "NEWOBJ"),

@@ -38,7 +38,9 @@ def spell_entry(index, setting, memoized):
     """Opcodes of one entry: a dict with a name and an array of its own."""
     keep = " ; MEMOIZE" if memoized else ""
     payload = np.arange(6, dtype="<f4") + index
-    name = (f"{text('video_name')}{keep}", f"{text(f'clip_{index}_Cooking_1.mp4')}{keep}")
+    # Names that are written so are skimmed.
+    name = push("SHORT_BINUNICODE", f"clip_{index}_Cooking_1.mp4")
+    name = (f"{text('video_name')}{keep}", f"{name}{keep}")
     shown = array(payload=binary(payload.tobytes()))
     feature = (f"{text('video_feature')}{keep}", f"{shown}{keep}")
     pairs = [" ; ".join(name), " ; ".join(feature)]
