@@ -343,9 +343,7 @@ def test_texts_of_figures_equal_a_recount(exported):
     rows = pd.concat(
         [read_rows(exported, "7_class", split).to_pandas() for split in ("train", "validation")]
     )
-    by_name = {
-        picture.name: picture for picture in figures.pictures(read_contents(exported))
-    }
+    by_name = {picture.name: picture for picture in figures.pictures(read_contents(exported))}
     assert list(by_name) == ["topics", "emotions", "agreement", "lengths"]
     topics = by_name["topics"].alt
     for topic, n in rows["topic"].value_counts().items():
