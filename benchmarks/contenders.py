@@ -101,7 +101,7 @@ class Ours(Contender):
     is_ours = True
 
     def collate(self):
-        from indomer_tools.train.collate import PaddingCollator
+        from indomer_tools.train import PaddingCollator
 
         return PaddingCollator()
 
@@ -129,7 +129,7 @@ class Loader(Ours):
         return indomer.load_dataset("7_class", data_dir=release, cache_dir=store, **options)
 
     def clips(self, release, store, split):
-        from indomer_tools.train.torch_data import torch_dataset
+        from indomer_tools.train import torch_dataset
 
         rows = self.load_dataset(release, store, split=SPLITS[split])
         return torch_dataset(rows.select_columns(COLUMNS))
@@ -183,7 +183,7 @@ class LoaderBucketed(Loader):
     def loader(self, release, store, n_workers):
         import torch
 
-        from indomer_tools.train.sampler import LengthBucketSampler
+        from indomer_tools.train import LengthBucketSampler
 
         clips = self.clips(release, store, "train")
         return torch.utils.data.DataLoader(
@@ -224,7 +224,7 @@ class LoaderExported(Loader):
         )
 
     def clips(self, release, store, split):
-        from indomer_tools.train.torch_data import torch_dataset
+        from indomer_tools.train import torch_dataset
 
         return torch_dataset(self.load_parquet(store, split).select_columns(COLUMNS))
 

@@ -26,8 +26,7 @@ import pyarrow.parquet as pq
 from measure import MODALITIES, SPLITS, Figure, expect
 
 import indomer
-from indomer_tools.export import shards as export_shards
-from indomer_tools.export import write_shards
+from indomer_tools.export import planned, write_shard, write_shards
 
 # Growth is seen from a release of a quarter of the size to the whole.
 GROWTH = 4
@@ -65,12 +64,12 @@ def export(release, out, config="7_class", trim_padding=False, hashes_release=Fa
     """All files of an export but the card, with or without hashing the released files."""
     yield
     options = {"config": config, "trim_padding": trim_padding}
-    with export_shards.planned(release, out, **options) as plan:
+    with planned(release, out, **options) as plan:
         if hashes_release:
             write_shards(plan)
         else:
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                list(pool.map(export_shards.write_shard, plan.shards))
+                list(pool.map(write_shard, plan.shards))
     facts = yield
     plan.folder.rename(out)
     _check(Path(out, "data", "7_class"), facts, trim_padding)
@@ -78,7 +77,7 @@ def export(release, out, config="7_class", trim_padding=False, hashes_release=Fa
 
 def card(release, out):
     """The rest of an export whose shards are written: card, manifest, renaming."""
-    with export_shards.planned(release, out, config="7_class", trim_padding=True) as plan:
+    with planned(release, out, config="7_class", trim_padding=True) as plan:
         entries, sources = write_shards(plan)
         yield
         plan.finish(entries, sources)
@@ -162,6 +161,22 @@ class Export:
         return write
 
 
+# Exports that are measured: name -> options of `export`, and of which release.
+EXPORTS = {
+    "padded": {},
+    "trimmed": {"trim_padding": True},
+    "padded, a quarter": {"small": True},
+    "trimmed, a quarter": {"trim_padding": True, "small": True},
+    "trimmed, sha256 of release": {"trim_padding": True, "hashes_release": True},
+    "both configs, sha256 of release": {"config": None, "hashes_release": True},
+    "both, trimmed, sha256 of release": {
+        "config": None,
+        "hashes_release": True,
+        "trim_padding": True,
+    },
+}
+
+
 def write(run):
     """Time, size and memory of writing."""
     contenders = {
@@ -170,17 +185,9 @@ def write(run):
     }
     # To prepare the dataset, which is not measured.
     contenders["to_parquet"]()
-    both = {"config": None, "hashes_release": True}
-    for name, options in (
-        ("padded", {"keep": run.padded}),
-        ("trimmed", {"trim_padding": True}),
-        ("padded, a quarter", {"small": True}),
-        ("trimmed, a quarter", {"trim_padding": True, "small": True}),
-        ("trimmed, sha256 of release", {"trim_padding": True, "hashes_release": True}),
-        ("both configs, sha256 of release", both),
-        ("both, trimmed, sha256 of release", {**both, "trim_padding": True}),
-    ):
-        contenders[name] = run.writing("export", **options)
+    for name, options in EXPORTS.items():
+        kept = run.padded if name == "padded" else None
+        contenders[name] = run.writing("export", kept, **options)
     values = run.bench.take_turns(contenders)
     base = [one.seconds for one in values["to_parquet"]]
     speed = measure.feature_bytes(run.release) / statistics.median(base) / 1e6

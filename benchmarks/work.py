@@ -43,7 +43,7 @@ def first(name, release, store):
 def batches(name, release, store, seconds):
     """Count the clips a second of random padded batches, after an epoch that is compared."""
     contender, release, store = _start(name, release, store)
-    importlib.import_module("indomer_tools.train.collate")
+    importlib.import_module("indomer_tools.train")
     importlib.import_module("torch")
     yield
     found, epochs = {}, []

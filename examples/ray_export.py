@@ -12,15 +12,16 @@ Python, Ray, pyarrow and this project. What failed or was killed goes on where i
 import argparse
 import sys
 
-import ray
-from ray.exceptions import RayTaskError
-
 import indomer
-from indomer_tools.export.shards import Source, planned, write_shard
+from indomer_tools.export import Source, planned, write_shard
 
 
 def main(argv=None):
     args = parse_args(argv)
+    # Only now: --help needs no Ray.
+    import ray
+    from ray.exceptions import RayTaskError
+
     # Joins the cluster of RAY_ADDRESS, or one of this machine; starts one where there is none.
     ray.init(num_cpus=args.num_cpus, ignore_reinit_error=True)
     options = {"config": args.config, "trim_padding": args.trim_padding}
@@ -39,6 +40,8 @@ def main(argv=None):
 
 def write(plan):
     """Write all shards; return what the manifest says of them and of the released files."""
+    import ray
+
     # To tell their sha256, released files are read as a whole, each in a task of its own.
     describe = ray.remote(Source.describe)
     sources = [describe.remote(plan.source, path) for path in plan.source.paths()]

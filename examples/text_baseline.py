@@ -22,7 +22,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline, make_union
 
 import indomer
-from indomer_tools.train.folds import group_folds
+from indomer_tools.train import group_folds
 from indomer_tools.train.metrics import RareClassWarning, evaluate
 
 WORDS = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)

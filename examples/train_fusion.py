@@ -23,10 +23,8 @@ import transformers
 from torch import nn
 
 import indomer
-from indomer_tools.train.collate import PaddingCollator
-from indomer_tools.train.folds import class_weights, group_folds
+from indomer_tools.train import PaddingCollator, class_weights, group_folds, torch_dataset
 from indomer_tools.train.metrics import compute_metrics, evaluate
-from indomer_tools.train.torch_data import torch_dataset
 
 COLUMNS = ["text", "label", "video_feature", "audio_feature", "video_length", "audio_length"]
 
@@ -162,9 +160,26 @@ def main(argv=None):
 def fit(train, validation, out, args):
     """Train on one split, keep model and tokenizer in `out`, return class ids of the other."""
     transformers.set_seed(args.seed)
-    names = train.features["label"].names
     tokenizer, text_encoder = text_model(train["text"][:], args.text_model)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    clips = torch_dataset(train.select_columns(COLUMNS))
+    trainer = transformers.Trainer(
+        model=fusion_model(train, clips, text_encoder),
+        args=training_arguments(out, args),
+        train_dataset=clips,
+        eval_dataset=torch_dataset(validation.select_columns(COLUMNS)),
+        data_collator=PaddingCollator(tokenizer=tokenizer, replace_nonfinite=True),
+        compute_metrics=compute_metrics(train.features["label"].names),
+        processing_class=tokenizer,
+    )
+    trainer.train(resume_from_checkpoint=args.resume or None)
+    trainer.save_model()
+    return trainer.predict(trainer.eval_dataset).predictions.argmax(axis=-1)
+
+
+def fusion_model(train, clips, text_encoder):
+    """A new model for the classes and the frames of a split."""
+    names = train.features["label"].names
     config = FusionConfig(
         text_config=text_encoder.config,
         class_weights=class_weights(train).tolist(),
@@ -173,37 +188,29 @@ def fit(train, validation, out, args):
     )
     model = FusionModel(config)
     model.text_encoder = text_encoder
-    clips = torch_dataset(train.select_columns(COLUMNS))
     for modality, _ in config.frame_dims:
         model.pooling[modality].set_scale([clip[f"{modality}_feature"] for clip in clips])
+    return model
 
-    trainer = transformers.Trainer(
-        model=model,
-        args=transformers.TrainingArguments(
-            output_dir=os.fspath(out),
-            num_train_epochs=args.epochs,
-            per_device_train_batch_size=args.batch_size,
-            per_device_eval_batch_size=args.batch_size,
-            learning_rate=args.learning_rate,
-            seed=args.seed,
-            eval_strategy="epoch",
-            save_strategy="epoch",
-            save_total_limit=2,
-            logging_strategy="epoch",
-            report_to="none",
-            dataloader_pin_memory=torch.cuda.is_available(),
-            # The collator needs columns that the model does not take.
-            remove_unused_columns=False,
-        ),
-        train_dataset=clips,
-        eval_dataset=torch_dataset(validation.select_columns(COLUMNS)),
-        data_collator=PaddingCollator(tokenizer=tokenizer, replace_nonfinite=True),
-        compute_metrics=compute_metrics(names),
-        processing_class=tokenizer,
+
+def training_arguments(out, args):
+    """Options of the Trainer."""
+    return transformers.TrainingArguments(
+        output_dir=os.fspath(out),
+        num_train_epochs=args.epochs,
+        per_device_train_batch_size=args.batch_size,
+        per_device_eval_batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        logging_strategy="epoch",
+        report_to="none",
+        dataloader_pin_memory=torch.cuda.is_available(),
+        # The collator needs columns that the model does not take.
+        remove_unused_columns=False,
     )
-    trainer.train(resume_from_checkpoint=args.resume or None)
-    trainer.save_model()
-    return trainer.predict(trainer.eval_dataset).predictions.argmax(axis=-1)
 
 
 def text_model(texts, name):
@@ -214,7 +221,7 @@ def text_model(texts, name):
     words = tokenizers.BertWordPieceTokenizer()
     words.train_from_iterator(texts, vocab_size=4000, show_progress=False)
     tokenizer = transformers.BertTokenizerFast(
-        tokenizer_object=words._tokenizer, model_max_length=128
+        tokenizer_object=tokenizers.Tokenizer.from_str(words.to_str()), model_max_length=128
     )
     config = transformers.BertConfig(
         vocab_size=len(tokenizer),

@@ -86,6 +86,10 @@ class Release:
             ]
         return paths
 
+    def shown(self, path: str) -> str:
+        """A path of the release as seen from its folder."""
+        return path.removeprefix(self.root).lstrip("/")
+
     def read(self, path: str) -> bytes:
         """All bytes of a small file."""
         return self.store.read(path)

@@ -10,6 +10,9 @@ SENTIMENTS = ("negatif", "netral", "positif")
 EMOTIONS_EN = ("fear", "disgust", "anger", "sadness", "neutral", "happiness", "surprise")
 SENTIMENTS_EN = ("negative", "neutral", "positive")
 
+# Class name -> the same in English.
+ENGLISH = dict(zip(EMOTIONS + SENTIMENTS, EMOTIONS_EN + SENTIMENTS_EN))
+
 # The only mapping under which the card's 7-class counts add up to its 3-class counts.
 SENTIMENT_OF = {
     "ketakutan": "negatif",
@@ -39,6 +42,9 @@ TOPICS = (
 )
 
 MODALITIES = ("text", "audio", "video")
+
+# Modality -> values per frame in the published features.
+FEATURE_DIMS = {"video": 673, "audio": 18}
 
 # Label columns and their classes; `label` repeats the first column of its config in JSON_LABELS.
 LABEL_COLUMNS = {

@@ -3,10 +3,12 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import indomer
+from indomer_files.schema import CONFIGS, MODALITIES
 from indomer_tools import demo, infos
 from indomer_tools.check import check
 from indomer_tools.check.html import to_html
@@ -17,74 +19,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     args = _parser().parse_args(argv)
     try:
-        return args.run(args)
+        status: int = args.run(args)
     except indomer.IndoMERError as error:
         print(f"indomer: {error}", file=sys.stderr)
         return 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="indomer", description="Tools for the IndoMER dataset.")
     parser.add_argument("--version", action="version", version=f"indomer {indomer.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (about, add_arguments, run) in _COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=about.capitalize() + ".")
+        add_arguments(command)
+        command.set_defaults(run=run)
+    return parser
 
-    about = "load a release in every way; show its features, class counts and one example"
-    command = commands.add_parser("demo", help=about, description=about.capitalize() + ".")
+
+# --- demo ---------------------------------------------------------------------------------------
+
+
+def _add_demo_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "data_dir", nargs="?", metavar="DATA_DIR", help="default: the checkout's dummy_data"
     )
     command.add_argument(
         "--modalities",
         nargs="+",
-        choices=("text", "audio", "video"),
+        choices=MODALITIES,
         help="needed where a feature pickle is missing; for example --modalities text",
     )
-    command.set_defaults(run=_run_demo)
-
-    about = "check the files of a release: labels, transcripts, features, the card's figures"
-    command = commands.add_parser("check", help=about, description=about.capitalize() + ".")
-    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
-    command.add_argument("--html", type=Path, metavar="FILE", help="write a report to look at")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write a report for programs")
-    command.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
-    command.add_argument(
-        "--sha256", action="store_true", help="of every file; by default of those up to 64 MiB"
-    )
-    command.set_defaults(run=_run_check)
-
-    about = "write a release as a plain Parquet dataset with a card, for any tool and the Hub"
-    command = commands.add_parser("export", help=about, description=about.capitalize() + ".")
-    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
-    command.add_argument("out", metavar="OUT", help="folder to make; an earlier export is replaced")
-    command.add_argument("--config", choices=("3_class", "7_class"), help="default: both")
-    command.add_argument(
-        "--trim-padding", action="store_true", help="without each clip's trailing all-zero frames"
-    )
-    command.add_argument("--modalities", nargs="+", choices=("text", "audio", "video"))
-    command.add_argument(
-        "--on-missing", choices=("error", "skip", "empty"), help="for clips without features"
-    )
-    command.add_argument("--label-language", choices=("id", "en"), help="of class names")
-    command.add_argument("--video-dim", type=int, metavar="D", help="default: 673")
-    command.add_argument("--audio-dim", type=int, metavar="D", help="default: 18")
-    command.add_argument(
-        "--num-proc", type=int, metavar="N", help="processes; default: one, with several threads"
-    )
-    command.add_argument(
-        "--max-shard-size", default="500MB", metavar="SIZE", help="default: 500MB, uncompressed"
-    )
-    command.add_argument(
-        "--push-to",
-        metavar="USER/NAME",
-        help="dataset on the Hugging Face Hub; new ones are private",
-    )
-    command.set_defaults(run=_run_export)
-
-    about = "write dataset_infos.json, the published schema and split sizes"
-    command = commands.add_parser("infos", help=about, description=about.capitalize() + ".")
-    command.add_argument("path", nargs="?", type=Path, help="default: beside indomer.py")
-    command.set_defaults(run=_run_infos)
-    return parser
 
 
 def _run_demo(args: argparse.Namespace) -> int:
@@ -92,6 +57,19 @@ def _run_demo(args: argparse.Namespace) -> int:
     for line in demo.report(args.data_dir, **options):
         print(line, flush=True)
     return 0
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def _add_check_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a report to look at")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write a report for programs")
+    command.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    command.add_argument(
+        "--sha256", action="store_true", help="of every file; by default of those up to 64 MiB"
+    )
 
 
 def _run_check(args: argparse.Namespace) -> int:
@@ -116,11 +94,41 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+# --- export -------------------------------------------------------------------------------------
+
+
+def _add_export_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
+    command.add_argument("out", metavar="OUT", help="folder to make; an earlier export is replaced")
+    command.add_argument("--config", choices=CONFIGS, help="default: both")
+    command.add_argument(
+        "--trim-padding", action="store_true", help="without each clip's trailing all-zero frames"
+    )
+    command.add_argument("--modalities", nargs="+", choices=MODALITIES)
+    command.add_argument(
+        "--on-missing", choices=("error", "skip", "empty"), help="for clips without features"
+    )
+    command.add_argument("--label-language", choices=("id", "en"), help="of class names")
+    command.add_argument("--video-dim", type=int, metavar="D", help="default: 673")
+    command.add_argument("--audio-dim", type=int, metavar="D", help="default: 18")
+    command.add_argument(
+        "--num-proc", type=int, metavar="N", help="processes; default: one, with several threads"
+    )
+    command.add_argument(
+        "--max-shard-size", default="500MB", metavar="SIZE", help="default: 500MB, uncompressed"
+    )
+    command.add_argument(
+        "--push-to",
+        metavar="USER/NAME",
+        help="dataset on the Hugging Face Hub; new ones are private",
+    )
+
+
 def _run_export(args: argparse.Namespace) -> int:
-    options = vars(args).copy()
-    del options["run"]
     # What is not given is as the loader has it.
-    options = {name: value for name, value in options.items() if value is not None}
+    options = {
+        name: value for name, value in vars(args).items() if name != "run" and value is not None
+    }
     if args.push_to:
         print(
             "The data states no licence: have its authors' permission before you share it.",
@@ -138,6 +146,45 @@ def _run_export(args: argparse.Namespace) -> int:
     return 0
 
 
+# --- infos --------------------------------------------------------------------------------------
+
+
+def _add_infos_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("path", nargs="?", type=Path, help="default: beside indomer.py")
+
+
 def _run_infos(args: argparse.Namespace) -> int:
     print(f"wrote {infos.write_infos(args.path or infos.INFOS_PATH)}")
     return 0
+
+
+class _Command(NamedTuple):
+    """What a command does, in words and in code."""
+
+    about: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+_COMMANDS = {
+    "demo": _Command(
+        "load a release in every way; show its features, class counts and one example",
+        _add_demo_arguments,
+        _run_demo,
+    ),
+    "check": _Command(
+        "check the files of a release: labels, transcripts, features, the card's figures",
+        _add_check_arguments,
+        _run_check,
+    ),
+    "export": _Command(
+        "write a release as a plain Parquet dataset with a card, for any tool and the Hub",
+        _add_export_arguments,
+        _run_export,
+    ),
+    "infos": _Command(
+        "write dataset_infos.json, the published schema and split sizes",
+        _add_infos_arguments,
+        _run_infos,
+    ),
+}

@@ -12,17 +12,13 @@ import datasets
 import numpy as np
 
 import indomer
+from indomer_files.schema import ENGLISH
 
-CONFIGS = ("7_class", "3_class")
-ENGLISH = dict(
-    zip(
-        indomer.EMOTIONS + indomer.SENTIMENTS,
-        indomer.EMOTIONS_EN + indomer.SENTIMENTS_EN,
-        strict=True,
-    )
-)
+# In this order.
+_CONFIGS = ("7_class", "3_class")
+
 # Streamed examples that are compared with the prepared ones.
-N_COMPARED = 5
+_N_COMPARED = 5
 
 
 def report(data_dir: str | Path | None = None, **options: Any) -> Iterator[str]:
@@ -43,21 +39,21 @@ def report(data_dir: str | Path | None = None, **options: Any) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="indomer-demo-") as cache_dir:
         prepared = {
             name: indomer.load_dataset(name, data_dir=data_dir, cache_dir=cache_dir, **options)
-            for name in CONFIGS
+            for name in _CONFIGS
         }
         streamed = {
             name: indomer.load_dataset(
                 name, data_dir=data_dir, cache_dir=cache_dir, streaming=True, **options
             )
-            for name in CONFIGS
+            for name in _CONFIGS
         }
         yield from _feature_lines(prepared)
-        for name in CONFIGS:
+        for name in _CONFIGS:
             yield from _count_lines(name, prepared[name])
-        first = prepared[CONFIGS[0]]["train"].with_format("numpy")[0]
-        yield from _example_lines(first, prepared[CONFIGS[0]]["train"].features)
+        first = prepared[_CONFIGS[0]]["train"].with_format("numpy")[0]
+        yield from _example_lines(first, prepared[_CONFIGS[0]]["train"].features)
         yield "\nStreaming"
-        for name in CONFIGS:
+        for name in _CONFIGS:
             yield from _comparison_lines(name, prepared[name], streamed[name])
 
 
@@ -76,7 +72,7 @@ def _find_release(data_dir: str | Path | None) -> str:
 def _feature_lines(prepared: dict[str, Any]) -> Iterator[str]:
     """Every column of the first config, then what another config has otherwise."""
     shown: dict[str, Any] = {}
-    for name in CONFIGS:
+    for name in _CONFIGS:
         features = prepared[name]["train"].features
         changed = {key: value for key, value in features.items() if shown.get(key) != value}
         yield f"\nColumns of {name}" + (": the same, except" if shown else "")
@@ -90,7 +86,7 @@ def _type_words(feature: Any) -> str:
         return "class: " + ", ".join(feature.names)
     if isinstance(feature, datasets.Array2D):
         return f"{feature.dtype} (frames, {feature.shape[1]})"
-    return feature.dtype
+    return str(feature.dtype)
 
 
 def _count_lines(name: str, dataset: Any) -> Iterator[str]:
@@ -130,7 +126,7 @@ def _comparison_lines(name: str, prepared: Any, streamed: Any) -> Iterator[str]:
     """Hold the first streamed examples of each split against the prepared ones."""
     for split, examples in streamed.items():
         wanted = prepared[split].with_format("numpy")
-        head = list(islice(examples.with_format("numpy"), N_COMPARED))
+        head = list(islice(examples.with_format("numpy"), _N_COMPARED))
         same = all(_same_row(wanted[i], row) for i, row in enumerate(head))
         yield (
             f"  {name} {split:<12} first {len(head)} examples "

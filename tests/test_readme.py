@@ -24,9 +24,9 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
 import indomer
+import indomer_tools
 from indomer_files import schema
 from indomer_files.labels import read_rows
-import indomer_tools
 from tests.support.release_writers import unpickled
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,7 +178,7 @@ def test_readme_commands_exist_and_run(block, tmp_path):
             assert command[2:] == ["."] and "name = indomer\n" in setup
         else:
             assert command[0] == "indomer"
-            assert "indomer = indomer_tools.__main__:main\n" in setup
+            assert "indomer = indomer_tools.command_line:main\n" in setup
             if not any(argument.isupper() for argument in command):
                 arguments = [sys.executable, "-m", "indomer_tools", *command[1:]]
                 subprocess.run(

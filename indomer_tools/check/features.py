@@ -1,184 +1,160 @@
-"""Checks of feature files, in one pass over their bytes and with the memory of one clip.
+"""Checks of feature files: that they can be read, fit the labels, and have sound frames."""
 
-Clips are read in turn into the same memory, where the processor's cache still holds them when they
-are looked at. Padding, which is most of many files, is only searched for bytes that are not zero.
-"""
-
+import concurrent.futures
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-import indomer
+from indomer_files import FeatureFile, IndoMERError, UnsafePickleError
+from indomer_files.clip_names import clip_key
+from indomer_files.features import stored_names
+from indomer_files.schema import CONFIGS, FEATURE_DIMS, SPLITS
+from indomer_tools.check.files import Files
 from indomer_tools.check.findings import Report
-
-_DIMS = {"video": 673, "audio": 18}
-
-# Columns that are looked at first to find all-zero frames.
-_N_PROBES = 4
+from indomer_tools.check.frames import Frames, scan
+from indomer_tools.check.label_files import LabelFiles, repeated
+from indomer_tools.progress import progress_bar
 
 
-@dataclasses.dataclass
-class Frames:
-    """What one pass over a feature file finds.
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One feature file that is there."""
 
-    Args:
-        lengths: Frames before the trailing padding, for each clip.
-        nan, infinite: Clip -> how many values.
-        leading, lost: Clip -> how many all-zero frames at its start; between other frames.
-        empty: Clips without any frame that is not zero.
-        columns: Columns that have only one value.
-    """
-
-    lengths: list[int] = dataclasses.field(default_factory=list)
-    nan: dict[str, int] = dataclasses.field(default_factory=dict)
-    infinite: dict[str, int] = dataclasses.field(default_factory=dict)
-    leading: dict[str, int] = dataclasses.field(default_factory=dict)
-    lost: dict[str, list[int]] = dataclasses.field(default_factory=dict)
-    empty: list[str] = dataclasses.field(default_factory=list)
-    columns: "_ConstantColumns" = dataclasses.field(default_factory=lambda: _ConstantColumns())
-
-    def add(self, other: "Frames") -> None:
-        """Add what was found in the clips that follow these in the file."""
-        self.lengths += other.lengths
-        self.empty += other.empty
-        for name in ("nan", "infinite", "leading", "lost"):
-            getattr(self, name).update(getattr(other, name))
-        self.columns.add(other.columns)
+    modality: str
+    split: str
+    path: str
 
 
-def scan(
-    file: indomer.FeatureFile,
-    names: Iterable[str] | None = None,
-    on_clip: Callable[[int], object] | None = None,
-) -> Frames:
-    """Read clips of a feature file once.
+@dataclasses.dataclass(frozen=True)
+class _Read:
+    """A feature file that was read: its index, what its frames have or what went wrong."""
+
+    file: FeatureFile
+    found: Frames | IndoMERError
+    sha256: str | None
+
+
+def check_features(report: Report, files: Files, labels: LabelFiles, progress: bool) -> None:
+    """Read all feature files once; check their form, their frames, and that they fit the labels.
 
     Args:
-        file: The file.
-        names: Which clips; by default all.
-        on_clip: Called with the bytes of each clip after it was looked at.
+        report: Gets the table `features`, what is missing in the table `files`, and findings.
+        files: Those of the release.
+        labels: The label files.
+        progress: Show a progress bar, if stderr is a terminal.
     """
-    found = Frames()
-    for name, frames, length in _clips(file, file if names is None else names):
-        found.lengths.append(length)
-        _look_at(found, name, frames[:length])
-        if on_clip is not None:
-            on_clip(frames.nbytes)
-    return found
-
-
-def _clips(
-    file: indomer.FeatureFile, names: Iterable[str]
-) -> Iterator[tuple[str, np.ndarray, int]]:
-    """Yield (clip, array in memory that is used again, frames before the trailing padding)."""
-    room = np.empty(0, np.float32)
-    for name in names:
-        n_frames, dim = file.shape(name)
-        if file.dtype(name) == np.float32:
-            if room.size < n_frames * dim:
-                room = np.empty(n_frames * dim, np.float32)
-            frames = room[: n_frames * dim].reshape(n_frames, dim)
-            yield name, frames, file.read_into(name, frames) if frames.size else 0
-        else:
-            # Cast to float32, a large float64 would become infinite.
-            frames = file[name]
-            yield name, frames, indomer.true_length(frames)
-
-
-def _look_at(found: Frames, name: str, body: np.ndarray) -> None:
-    """Note what is wrong with the frames of one clip, its trailing padding left out."""
-    if not len(body):
-        found.empty.append(name)
+    release = files.release
+    parts = [
+        _Part(modality, split, path)
+        for modality in ("video", "audio")
+        for split in SPLITS
+        if (path := release.feature_path(modality, split)) is not None
+    ]
+    if not parts:
         return
-    body = _look_at_zeros(found, name, body)
-    if not np.isfinite(body).all():
-        for counts, is_wrong in ((found.nan, np.isnan), (found.infinite, np.isinf)):
-            n_wrong = int(is_wrong(body).sum())
-            if n_wrong:
-                counts[name] = n_wrong
-    found.columns.look_at(body)
+    report.tables["features"] = []
+    n_bytes = sum(release.fs.size(part.path) for part in parts)
+    # Reading and counting need no interpreter: two threads use two processors, one for each half
+    # of a file.
+    executor = concurrent.futures.ThreadPoolExecutor
+    with (
+        progress_bar(n_bytes, "B", "Reading features", progress) as advance,
+        executor(1) as whole,
+        executor(1) as halves,
+    ):
+        waiting = [whole.submit(_read, files, part.path, advance, halves) for part in parts]
+        for part, read in zip(parts, waiting):
+            _report(report, files, labels, part, read.result())
 
 
-def _look_at_zeros(found: Frames, name: str, body: np.ndarray) -> np.ndarray:
-    """Note all-zero frames, at the start and further on; return the frames between the ends."""
-    step = max(1, body.shape[1] // _N_PROBES)
-    maybe = np.flatnonzero((body[:, ::step] == 0).all(axis=1))
-    if not len(maybe):
-        return body
-    is_zero = np.zeros(len(body), bool)
-    is_zero[maybe] = ~body[maybe].any(axis=1)
-    others = np.flatnonzero(~is_zero)
-    if not len(others):
-        # Nothing but -0.0, whose bytes are not zero.
-        found.empty.append(name)
-        return body[:0]
-    first, last = int(others[0]), int(others[-1])
-    if first:
-        found.leading[name] = first
-    if last - first >= len(others):
-        found.lost[name] = (first + np.flatnonzero(is_zero[first:last])).tolist()
-    return body[first : last + 1]
+def _read(
+    files: Files,
+    path: str,
+    on_clip: Callable[[int], object],
+    halves: concurrent.futures.Executor,
+) -> _Read:
+    digest = files.digest(path)
+    with contextlib.closing(FeatureFile(path, files.release.fs)) as file:
+        try:
+            middle = len(file) // 2
+            rest = halves.submit(_read_rest, files, path, middle, on_clip)
+            found = scan(file, list(file)[:middle], on_clip)
+            found.add(rest.result())
+            return _Read(file, found, digest)
+        except IndoMERError as error:
+            return _Read(file, error, digest)
 
 
-class _ConstantColumns:
-    """Columns that have had one value so far."""
-
-    def __init__(self) -> None:
-        self._columns = np.empty(0, np.intp)
-        self._values = np.empty(0)
-        self._n_frames = 0
-
-    def look_at(self, body: np.ndarray) -> None:
-        if not len(body):
-            return
-        if not self._n_frames:
-            self._columns, self._values = np.arange(body.shape[1]), body[0].copy()
-        elif len(self._columns) and self._columns[-1] >= body.shape[1]:
-            self._keep(self._columns < body.shape[1])
-        self._n_frames += len(body)
-        # Two frames rule out most columns; the others are few enough to be copied.
-        for frames in (body[:2], body):
-            if len(self._columns):
-                self._keep((frames[:, self._columns] == self._values).all(axis=0))
-
-    def add(self, other: "_ConstantColumns") -> None:
-        """Add what other frames had."""
-        if not self._n_frames:
-            self._columns, self._values = other._columns, other._values
-        elif other._n_frames:
-            values = dict(zip(other._columns.tolist(), other._values.tolist()))
-            same = [
-                values.get(column) == value
-                for column, value in zip(self._columns.tolist(), self._values.tolist())
-            ]
-            self._keep(np.array(same, bool))
-        self._n_frames += other._n_frames
-
-    def _keep(self, kept: np.ndarray) -> None:
-        self._columns, self._values = self._columns[kept], self._values[kept]
-
-    def values(self) -> dict[int, float]:
-        """Column -> value; nothing where there was but one frame."""
-        if self._n_frames < 2:
-            return {}
-        return dict(zip(self._columns.tolist(), map(float, self._values)))
+def _read_rest(files: Files, path: str, middle: int, on_clip: Callable[[int], object]) -> Frames:
+    # Opened once more, since files of servers are read from one place at a time.
+    with contextlib.closing(FeatureFile(path, files.release.fs)) as file:
+        return scan(file, list(file)[middle:], on_clip)
 
 
-# --- Findings -----------------------------------------------------------------------------------
+def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read: _Read) -> None:
+    shown, file, found = files.release.shown(part.path), read.file, read.found
+    (row,) = [row for row in report.tables["files"] if row["path"] == shown]
+    row["sha256"] = read.sha256
+    if isinstance(found, UnsafePickleError):
+        report.add("pickle-unsafe", shown, [str(found)])
+    elif isinstance(found, IndoMERError):
+        repeated_clips = _repeated_clips(files, part.path)
+        report.add("clip-repeated", shown, repeated_clips)
+        if not repeated_clips:
+            report.add("pickle-broken", shown, [str(found)])
+    else:
+        row |= {"protocol": file.protocol, "numpy": _numpy_generation(file)}
+        _check_joined(report, labels, part, shown, {clip_key(name) for name in file})
+        _check_form(report, shown, part.modality, file)
+        _check_values(report, shown, found, len(file))
+        report.tables["features"].append(
+            {"modality": part.modality, "split": part.split} | _describe(shown, file, found)
+        )
 
 
-def describe(path: str, file: indomer.FeatureFile, found: Frames) -> dict[str, Any]:
+def _repeated_clips(files: Files, path: str) -> list[str]:
+    """Clips that a feature file has more than once; none where that is not what is wrong."""
+    try:
+        return repeated(stored_names(path, files.release.fs))
+    except IndoMERError:
+        return []
+
+
+def _numpy_generation(file: FeatureFile) -> str:
+    """Which numpy wrote the file, as far as the names of its modules tell."""
+    modules = file.numpy_modules
+    if not modules:
+        return "unknown"
+    return "2" if any(name.startswith("numpy._core") for name in modules) else "1"
+
+
+def _check_joined(
+    report: Report, labels: LabelFiles, part: _Part, shown: str, keys: set[str]
+) -> None:
+    """Clips of the split without features, and the reverse."""
+    wanted = {
+        clip_key(row[part.modality])
+        for config in CONFIGS
+        for row in labels.rows.get((config, part.split), [])
+    }
+    if not wanted:
+        return
+    report.add("clip-without-features", shown, sorted(wanted - keys), total=len(wanted))
+    report.add("features-without-clip", shown, sorted(keys - wanted), total=len(keys))
+
+
+def _describe(path: str, file: FeatureFile, found: Frames) -> dict[str, Any]:
     """The row of a feature file in the table `features`."""
     shapes = Counter(file.shape(name) for name in file)
     dtypes = Counter(str(file.dtype(name)) for name in file)
-    lengths = np.array(found.lengths or [0])
     n_frames = sum(shape[0] * count for shape, count in shapes.items())
     n_values = sum(shape[0] * shape[1] * count for shape, count in shapes.items())
     n_padded = sum(file.shape(name)[0] - length for name, length in zip(file, found.lengths))
-    counts, edges = np.histogram(lengths, bins=min(24, max(1, int(np.ptp(lengths)))))
     return {
         "path": path,
         "clips": len(file),
@@ -193,20 +169,26 @@ def describe(path: str, file: indomer.FeatureFile, found: Frames) -> dict[str, A
         "lost_frames": sum(map(len, found.lost.values())),
         "full_clips": sum(file.shape(one)[0] == n for one, n in zip(file, found.lengths)),
         "constant_columns": len(found.columns.values()),
-        "lengths": {
-            "min": int(lengths.min()),
-            "max": int(lengths.max()),
-            "mean": round(float(lengths.mean()), 2),
-            "median": float(np.median(lengths)),
-            "p95": float(np.percentile(lengths, 95)),
-            "histogram": [counts.tolist(), [round(float(edge), 2) for edge in edges]],
-        },
+        "lengths": _length_figures(np.array(found.lengths or [0])),
     }
 
 
-def check_form(report: Report, path: str, modality: str, file: indomer.FeatureFile) -> None:
+def _length_figures(lengths: npt.NDArray[np.int_]) -> dict[str, Any]:
+    """Frames per clip: bounds, averages, and a histogram as (clips, edges)."""
+    counts, edges = np.histogram(lengths, bins=min(24, max(1, int(np.ptp(lengths)))))
+    return {
+        "min": int(lengths.min()),
+        "max": int(lengths.max()),
+        "mean": round(float(lengths.mean()), 2),
+        "median": float(np.median(lengths)),
+        "p95": float(np.percentile(lengths, 95)),
+        "histogram": [counts.tolist(), [round(float(edge), 2) for edge in edges]],
+    }
+
+
+def _check_form(report: Report, path: str, modality: str, file: FeatureFile) -> None:
     """Widths, lengths and dtypes that are not those of the other clips."""
-    dim = _DIMS[modality]
+    dim = FEATURE_DIMS[modality]
     report.add(
         "feature-width",
         path,
@@ -229,7 +211,7 @@ def check_form(report: Report, path: str, modality: str, file: indomer.FeatureFi
         )
 
 
-def check_values(report: Report, path: str, found: Frames, n_clips: int) -> None:
+def _check_values(report: Report, path: str, found: Frames, n_clips: int) -> None:
     """What the pass over a file found to be wrong with its values."""
     report.add("feature-nan", path, _counted(found.nan, "values"), total=sum(found.nan.values()))
     report.add(

@@ -10,15 +10,9 @@ from html import escape
 from typing import Any
 
 import indomer
+from indomer_files.schema import ENGLISH, SPLITS
 from indomer_tools.check.findings import SEVERITIES, Finding, Report, release_words
-
-_ENGLISH = dict(
-    zip(
-        indomer.EMOTIONS + indomer.SENTIMENTS,
-        indomer.EMOTIONS_EN + indomer.SENTIMENTS_EN,
-        strict=True,
-    )
-)
+from indomer_tools.wording import size_words
 
 # Colour of each class, told apart by colour-blind readers too (after Okabe and Ito).
 _COLOURS = {
@@ -223,7 +217,7 @@ def _classes(report: Report) -> str:
         return ""
     panels = []
     for config in sorted(tables, reverse=True):
-        for split in indomer._SPLITS:
+        for split in SPLITS:
             counts = {label: by_split.get(split) for label, by_split in tables[config].items()}
             if None not in counts.values():
                 panels.append(_class_panel(config, split, counts))
@@ -246,7 +240,7 @@ def _class_panel(config: str, split: str, counts: Mapping[str, Any]) -> str:
     rows = "".join(
         _bar_row(
             label,
-            _ENGLISH.get(label, ""),
+            ENGLISH.get(label, ""),
             [(count / total, _COLOURS.get(label, "#98a2ae"))],
             f"{count:,} <small>{count / total:.1%}</small>",
         )
@@ -413,7 +407,7 @@ def _feature_panel(entry: Mapping[str, Any]) -> str:
         "padding",
         f"at the {entry['padding_end']}",
         [(share, "#98a2ae")],
-        f"{share:.0%} <small>{_size(share * entry['payload_bytes'])}</small>",
+        f"{share:.0%} <small>{size_words(share * entry['payload_bytes'])}</small>",
     )
     return (
         f'<div class="panel"><h3>{entry["modality"]}, {entry["split"]}</h3>{chart}'
@@ -467,7 +461,7 @@ def _card(report: Report) -> str:
 def _files(rows: Sequence[Mapping[str, Any]]) -> str:
     body = "".join(
         f'<tr><td data-name="file">{escape(row["path"])}</td>'
-        f'<td class="r" data-name="size">{_size(row["bytes"])}</td>'
+        f'<td class="r" data-name="size">{size_words(row["bytes"])}</td>'
         f'<td data-name="kind">{_kind(row)}</td>'
         f'<td data-name="sha256">{_digest(row["sha256"])}</td></tr>'
         for row in rows
@@ -487,14 +481,6 @@ def _kind(row: Mapping[str, Any]) -> str:
     if "protocol" not in row:
         return escape(row["part"])
     return f"pickle protocol {row['protocol']}, numpy {escape(row['numpy'])}"
-
-
-def _size(n_bytes: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} GB"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -3,14 +3,17 @@
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import indomer
+from indomer_files.clip_names import parse_clip_name
+from indomer_files.schema import SENTIMENT_OF, SPLITS
 from indomer_tools.check.findings import Report
+from indomer_tools.check.label_files import LabelFiles
+from indomer_tools.check.labels import Counts
 
-# Class counts: label -> (train, val).
-_Counts = Mapping[str, tuple[int, int]]
+# Label -> (train, val).
+_ByLabel = Mapping[str, tuple[int, int]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +23,8 @@ class Card:
     Means and rates are rounded to two decimals.
     """
 
-    emotions: _Counts
-    sentiments: _Counts
+    emotions: _ByLabel
+    sentiments: _ByLabel
     segments: int
     videos: int
     topics: int | None = None
@@ -40,7 +43,7 @@ class Card:
             (config, label, split): count
             for config, table in (("7_class", self.emotions), ("3_class", self.sentiments))
             for label, counts in table.items()
-            for split, count in zip(indomer._SPLITS, counts)
+            for split, count in zip(SPLITS, counts)
         }
 
 
@@ -96,26 +99,35 @@ WORD_RULES = {
 }
 
 
-def check_counts(report: Report, counts: Mapping[tuple[str, str, str], int]) -> Card | None:
-    """Hold class counts against every card; name the release and list cells that differ.
+def check_card(report: Report, labels: LabelFiles, counts: Counts) -> None:
+    """Tell which published release this is, and hold it against the card of that release.
 
     Args:
-        report: Gets `release`, the table `card` and findings.
-        counts: (config, label, split) -> clips, of configs and splits that are there.
-
-    Returns:
-        The card of the release, or None.
+        report: Has the table `topics`. Gets `release`, the tables `card` and `words`, and findings.
+        labels: The label files.
+        counts: Clips of each class, of configs and splits that are there.
     """
-    there = {(config, split) for config, _, split in counts}
+    card = _check_counts(report, counts)
+    if card is not None:
+        report.add("card-contradiction", "card", _contradictions(card))
+        _check_totals(report, card, labels)
+        report.add("card-rounding", "card", _rounding(card))
+        report.add("card-underivable", "card", _underivable(card))
+        _check_example(report, labels)
+    _check_words(report, card, [row["text"] for _, row in labels.clips.values()])
 
-    def n_matching(name: str) -> int:
-        cells = CARDS[name].cells
-        return sum(counts.get(cell) == count for cell, count in cells.items())
 
-    name = max(CARDS, key=n_matching)
+def _check_counts(report: Report, counts: Counts) -> Card | None:
+    """Hold class counts against every card; name the release and list cells that differ."""
+    n_matching = {
+        name: sum(counts.get(cell) == count for cell, count in card.cells.items())
+        for name, card in CARDS.items()
+    }
+    name = max(CARDS, key=lambda name: n_matching[name])
     cells = CARDS[name].cells
+    there = {(config, split) for config, _, split in counts}
     n_cells = sum((config, split) in there for config, _, split in cells)
-    known = n_matching(name) * len(cells) >= _ENOUGH_CELLS * n_cells > 0
+    known = n_matching[name] * len(cells) >= _ENOUGH_CELLS * n_cells > 0
     rows = [
         {
             "config": config,
@@ -130,29 +142,30 @@ def check_counts(report: Report, counts: Mapping[tuple[str, str, str], int]) -> 
     report.tables["card"] = {
         "release": report.release,
         "closest": name,
-        "matched": n_matching(name),
+        "matched": n_matching[name],
         "cells": rows,
     }
     if not known:
         return None
-    report.add(
-        "card-count-differs",
-        "card",
-        [
-            f"{row['config']}/{indomer._SPLITS[str(row['split'])]} {row['label']}: "
-            f"expected {row['card']:,}, found {row['found']:,}"
-            for row in rows
-            if row["found"] not in (None, row["card"])
-        ],
-        total=len(cells),
-    )
+    report.add("card-count-differs", "card", _differing_cells(rows), total=len(cells))
     return CARDS[name]
 
 
-def check_card(report: Report, card: Card, n_clips: int, n_videos: int, n_topics: int) -> None:
-    """List the card's figures that contradict one another, the files, or cannot be derived."""
-    report.add("card-contradiction", "card", _contradictions(card))
-    found = {"segments": n_clips, "videos": n_videos, "topics": n_topics}
+def _differing_cells(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{row['config']}/{SPLITS[row['split']]} {row['label']}: "
+        f"expected {row['card']:,}, found {row['found']:,}"
+        for row in rows
+        if row["found"] not in (None, row["card"])
+    ]
+
+
+def _check_totals(report: Report, card: Card, labels: LabelFiles) -> None:
+    found = {
+        "segments": len(labels.clips),
+        "videos": len({parse_clip_name(clip)[0] for clip in labels.clips} - {None}),
+        "topics": len(report.tables["topics"]),
+    }
     report.add(
         "card-total-differs",
         "card",
@@ -162,23 +175,32 @@ def check_card(report: Report, card: Card, n_clips: int, n_videos: int, n_topics
             if getattr(card, figure) not in (None, number)
         ],
     )
-    report.add("card-rounding", "card", _rounding(card))
-    labels = {
-        "speakers": "speakers",
-        "male": "segments of male speakers",
-        "female": "segments of female speakers",
-        "seconds": "seconds per segment",
-        "words_per_second": "words per second",
+
+
+def _underivable(card: Card) -> list[str]:
+    """Figures that no file tells."""
+    figures = {
+        "speakers": card.speakers,
+        "segments of male speakers": card.male,
+        "segments of female speakers": card.female,
+        "seconds per segment": card.seconds,
+        "words per second": card.words_per_second,
     }
-    report.add(
-        "card-underivable",
-        "card",
-        [
-            f"{words}: {getattr(card, figure):,}"
-            for figure, words in labels.items()
-            if getattr(card, figure) is not None
-        ],
-    )
+    return [f"{words}: {figure:,}" for words, figure in figures.items() if figure is not None]
+
+
+def _check_example(report: Report, labels: LabelFiles) -> None:
+    """What the example code on the card of 1.0.0 asks for and the files do not have."""
+    rows = [row for rows in labels.rows.values() for row in rows]
+    if report.release == "1.0.0" and not any("label_id" in row for row in rows):
+        report.add(
+            "card-example",
+            "card",
+            [
+                "label_id: read from every row; no row has it",
+                "videos_feature/: read from there; the description says video_feature/",
+            ],
+        )
 
 
 def _contradictions(card: Card) -> list[str]:
@@ -195,7 +217,7 @@ def _contradictions(card: Card) -> list[str]:
         if total != card.segments:
             found.append(f"{', '.join(table)} make {total:,} clips, not {card.segments:,}")
     for sentiment, counts in card.sentiments.items():
-        emotions = [name for name, one in indomer.SENTIMENT_OF.items() if one == sentiment]
+        emotions = [name for name, one in SENTIMENT_OF.items() if one == sentiment]
         sums = tuple(map(sum, zip(*(card.emotions[emotion] for emotion in emotions))))
         if sums != counts:
             found.append(f"{', '.join(emotions)} make {sums}, {sentiment} is {counts}")
@@ -215,7 +237,10 @@ def _rounding(card: Card) -> list[str]:
     return [f"{together}; all three hold only if the mean length lies between {bounds}"]
 
 
-def check_words(report: Report, card: Card | None, transcripts: list[str]) -> None:
+# --- Words ----------------------------------------------------------------------------------------
+
+
+def _check_words(report: Report, card: Card | None, transcripts: list[str]) -> None:
     """Count words; find the rule of counting under which the card's figures come out."""
     lowered = [text.lower() for text in transcripts]
     tried: list[dict[str, Any]] = []

@@ -5,9 +5,11 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from indomer_files.clip_names import parse_clip_name
 from indomer_tools.check.findings import Report
+from indomer_tools.check.label_files import LabelFiles
 
 # What bytes may have been before someone read them as Western European text: UTF-8, and the
 # encodings of the office software of China, Taiwan, Japan and Korea. First match wins.
@@ -16,6 +18,44 @@ ENCODINGS = ("utf-8", "gbk", "big5", "shift_jis", "euc-kr")
 # Bytes 0xA1 to 0xA3 begin the symbols and full-width forms of GBK. Seen as Western European text
 # they are pairs of signs that no sentence has.
 _GBK_SYMBOLS = re.compile("(?:[\xa1-\xa3][\xa1-\xfe])+")
+
+
+class _Clip(NamedTuple):
+    """What of a clip the checks below look at."""
+
+    split: str
+    text: str
+    label: str
+
+
+_Clips = Mapping[str, _Clip]
+
+# Clip -> (source video, segment), of clips whose names tell.
+_Places = Mapping[str, tuple[int, int]]
+
+
+def check_transcripts(report: Report, labels: LabelFiles) -> None:
+    """Check the transcripts of all clips.
+
+    Args:
+        report: Gets the table `repairs` and findings.
+        labels: The label files.
+    """
+    clips = {
+        clip: _Clip(split, row["text"], row["label"]) for clip, (split, row) in labels.clips.items()
+    }
+    places = {
+        clip: (video, segment)
+        for clip, (video, _, segment) in ((clip, parse_clip_name(clip)) for clip in clips)
+        if video is not None and segment is not None
+    }
+    _check_sources(report, labels.texts)
+    _check_contents(report, clips)
+    _check_quotes(report, clips, places)
+    _check_footage(report, clips, places)
+
+
+# --- Damaged encodings ----------------------------------------------------------------------------
 
 
 def repairs(text: str) -> Iterator[tuple[str, str]]:
@@ -54,45 +94,20 @@ def obvious_repair(text: str) -> tuple[str, str] | None:
     return None
 
 
-def check_sources(report: Report, texts_by_clip: Mapping[str, Mapping[str, str]]) -> None:
-    """Compare the transcripts that different files have of a clip; show repairs of damaged ones.
-
-    Args:
-        report: Gets the table `repairs` and findings.
-        texts_by_clip: Clip -> file -> transcript.
-    """
+def _check_sources(report: Report, texts_by_clip: Mapping[str, dict[str, str]]) -> None:
+    """Compare the transcripts that different files have of a clip; show repairs of damaged ones."""
     rows: list[dict[str, Any]] = []
     differing = []
-    damaged: dict[str, list[str]] = defaultdict(list)
     for clip, texts in texts_by_clip.items():
         if len(set(texts.values())) == 1 and next(iter(texts.values())).isascii():
             continue
-        right = dict(texts)
-        for source, text in texts.items():
-            others = [texts[other] for other in texts if other != source and texts[other] != text]
-            found = [repair for repair in repairs(text) if repair[0] in others]
-            repair = found[0] if found else obvious_repair(text)
-            if repair is None:
-                continue
-            right[source] = repair[0]
-            damaged[source].append(f"{clip}: {text!r}, repaired ({repair[1]}): {repair[0]!r}")
-            rows.append(
-                {
-                    "clip": clip,
-                    "where": source,
-                    "text": text,
-                    "repaired": repair[0],
-                    "encoding": repair[1],
-                    "equals_others": repair[0] in others,
-                }
-            )
+        found = list(_repaired(clip, texts))
+        rows += found
+        right = texts | {row["where"]: row["repaired"] for row in found}
         if len(set(right.values())) > 1:
             differing.append((clip, texts))
     report.tables["repairs"] = rows
-    for source, examples in damaged.items():
-        encodings = Counter(row["encoding"] for row in rows if row["where"] == source)
-        n_same = sum(row["equals_others"] for row in rows if row["where"] == source)
-        report.add("text-damaged", source, examples, encodings=" or ".join(encodings), same=n_same)
+    _report_repairs(report, rows)
     report.add(
         "text-differs",
         ", ".join(sorted({source for _, texts in differing for source in texts})),
@@ -103,23 +118,51 @@ def check_sources(report: Report, texts_by_clip: Mapping[str, Mapping[str, str]]
     )
 
 
-def check_contents(report: Report, clips: Mapping[str, tuple[str, str, str]]) -> None:
-    """Look for transcripts that are empty, repeated, in both splits, or of odd punctuation.
+def _repaired(clip: str, texts: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield a row of the table `repairs` for each file whose transcript of a clip is damaged."""
+    for source, text in texts.items():
+        others = [other for other in texts.values() if other != text]
+        found = [repair for repair in repairs(text) if repair[0] in others]
+        repair = found[0] if found else obvious_repair(text)
+        if repair is not None:
+            yield {
+                "clip": clip,
+                "where": source,
+                "text": text,
+                "repaired": repair[0],
+                "encoding": repair[1],
+                "equals_others": repair[0] in others,
+            }
 
-    Args:
-        report: Gets findings.
-        clips: Clip -> (split, transcript, label).
-    """
+
+def _report_repairs(report: Report, rows: list[dict[str, Any]]) -> None:
+    by_source: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_source[row["where"]].append(row)
+    for source, damaged in by_source.items():
+        examples = [
+            f"{row['clip']}: {row['text']!r}, repaired ({row['encoding']}): {row['repaired']!r}"
+            for row in damaged
+        ]
+        encodings = Counter(row["encoding"] for row in damaged)
+        n_same = sum(row["equals_others"] for row in damaged)
+        report.add("text-damaged", source, examples, encodings=" or ".join(encodings), same=n_same)
+
+
+def _check_contents(report: Report, clips: _Clips) -> None:
+    """Look for transcripts that are empty, repeated, in both splits, or of odd punctuation."""
     groups: dict[str, list[str]] = defaultdict(list)
     for clip, (_, text, _) in clips.items():
         groups[_folded(text)].append(clip)
     empty = groups.pop("", [])
-    report.add("text-empty", "transcripts", [f"{one}: {clips[one][1]!r}" for one in empty])
+    report.add("text-empty", "transcripts", [f"{one}: {clips[one].text!r}" for one in empty])
     _check_repeated(report, clips, groups)
     shared = {
-        text: names for text, names in groups.items() if len({clips[one][0] for one in names}) > 1
+        text: names
+        for text, names in groups.items()
+        if len({clips[one].split for one in names}) > 1
     }
-    places = Counter(clips[one][0] for names in shared.values() for one in names)
+    places = Counter(clips[one].split for names in shared.values() for one in names)
     n_exact = sum(_is_shared_exactly(clips, names) for names in shared.values())
     report.add(
         "text-in-both-splits",
@@ -130,21 +173,21 @@ def check_contents(report: Report, clips: Mapping[str, tuple[str, str, str]]) ->
         validation=places["validation"],
     )
     wide = [clip for clip, (_, text, _) in clips.items() if any(map(_is_wide, text))]
-    report.add("text-full-width", "transcripts", [f"{clip}: {clips[clip][1]!r}" for clip in wide])
+    report.add("text-full-width", "transcripts", [f"{clip}: {clips[clip].text!r}" for clip in wide])
 
 
 def _check_repeated(
     report: Report,
-    clips: Mapping[str, tuple[str, str, str]],
+    clips: _Clips,
     groups: Mapping[str, list[str]],
 ) -> None:
     repeated = []
     for names in groups.values():
         by_split = defaultdict(list)
         for name in names:
-            by_split[clips[name][0]].append(name)
+            by_split[clips[name].split].append(name)
         repeated += [same for same in by_split.values() if len(same) > 1]
-    n_mixed = sum(len({clips[one][2] for one in names}) > 1 for names in repeated)
+    n_mixed = sum(len({clips[one].label for one in names}) > 1 for names in repeated)
     report.add(
         "text-repeated",
         "transcripts",
@@ -159,45 +202,26 @@ def _folded(text: str) -> str:
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
-def _is_shared_exactly(clips: Mapping[str, tuple[str, str, str]], names: list[str]) -> bool:
+def _is_shared_exactly(clips: _Clips, names: list[str]) -> bool:
     splits_by_text = defaultdict(set)
     for name in names:
-        splits_by_text[clips[name][1]].add(clips[name][0])
+        splits_by_text[clips[name].text].add(clips[name].split)
     return any(len(splits) > 1 for splits in splits_by_text.values())
 
 
-def _group_words(clips: Mapping[str, tuple[str, str, str]], names: list[str]) -> str:
-    shown = ", ".join(f"{name} ({clips[name][0]}, {clips[name][2]})" for name in names[:6])
-    return f"{clips[names[0]][1]!r}: {shown}{', ...' if len(names) > 6 else ''}"
+def _group_words(clips: _Clips, names: list[str]) -> str:
+    shown = ", ".join(f"{name} ({clips[name].split}, {clips[name].label})" for name in names[:6])
+    return f"{clips[names[0]].text!r}: {shown}{', ...' if len(names) > 6 else ''}"
 
 
 def _is_wide(char: str) -> bool:
     return not char.isascii() and unicodedata.east_asian_width(char) in "FW" and not char.isalnum()
 
 
-# --- The same footage in two source videos --------------------------------------------------------
-
-# Share of words that two transcripts of the same speech have in common, at least.
-_ALIKE = 0.6
-
-# Words of two transcripts together, at least: short ones are alike by chance.
-_FEWEST_WORDS = 4
-
-# A word that more clips have than this says nothing about what they share.
-_RARE_WORD = 40
-
-
-def check_quotes(
-    report: Report, clips: Mapping[str, tuple[str, str, str]], places: Mapping[str, tuple[int, int]]
-) -> None:
+def _check_quotes(report: Report, clips: _Clips, places: _Places) -> None:
     """Look for double quotation marks that do not pair.
 
     A quotation may go on in another segment: of a single mark, its video must have no second.
-
-    Args:
-        report: Gets findings.
-        clips: Clip -> (split, transcript, label).
-        places: Clip -> (source video, segment).
     """
     single = [clip for clip, (_, text, _) in clips.items() if text.count('"') % 2]
     by_video = Counter(places[clip][0] for clip in single if clip in places)
@@ -213,19 +237,24 @@ def check_quotes(
     )
 
 
-def check_footage(
-    report: Report, clips: Mapping[str, tuple[str, str, str]], places: Mapping[str, tuple[int, int]]
-) -> None:
+# --- The same footage in two source videos --------------------------------------------------------
+
+# Share of words that two transcripts of the same speech have in common, at least.
+_ALIKE = 0.6
+
+# Words of two transcripts together, at least: short ones are alike by chance.
+_FEWEST_WORDS = 4
+
+# A word that more clips have than this says nothing about what they share.
+_RARE_WORD = 40
+
+
+def _check_footage(report: Report, clips: _Clips, places: _Places) -> None:
     """Look for source videos that say the same in two segments or more, one after the other.
 
     The words need not be the same: who writes speech down twice writes it differently.
-
-    Args:
-        report: Gets findings.
-        clips: Clip -> (split, transcript, label).
-        places: Clip -> (source video, segment).
     """
-    words = {clip: set(_folded(clips[clip][1]).split()) for clip in places}
+    words = {clip: set(_folded(clips[clip].text).split()) for clip in places}
     alike: dict[tuple[int, int], dict[tuple[int, int], str]] = defaultdict(dict)
     for one, other in _sharing_a_rare_word(words):
         (video, segment), (second, second_segment) = sorted((places[one], places[other]))
@@ -235,14 +264,14 @@ def check_footage(
         n_all = len(words[one]) + len(words[other]) - n_shared
         if n_all >= _FEWEST_WORDS and n_shared >= _ALIKE * n_all:
             alike[video, second][segment, second_segment] = one
-    splits = {places[clip][0]: clips[clip][0] for clip in places}
+    splits = {places[clip][0]: clips[clip].split for clip in places}
     found = []
     for (video, second), pairs in alike.items():
         in_row = sorted(
             (a, b) for a, b in pairs if (a + 1, b + 1) in pairs or (a - 1, b - 1) in pairs
         )
         if in_row:
-            text = clips[pairs[in_row[0]]][1]
+            text = clips[pairs[in_row[0]]].text
             found.append(
                 f"video {video} ({splits[video]}), segments {_numbers(a for a, _ in in_row)}, and "
                 f"video {second} ({splits[second]}), {_numbers(b for _, b in in_row)}: {text!r}"

@@ -13,21 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from huggingface_hub import DatasetCardData
 
 import indomer
-from indomer_tools.check.release import RARE_CLIPS
+from indomer_files.schema import HOMEPAGE, PUBLISHED_SIZES, SENTIMENT_OF, SENTIMENTS
+from indomer_tools.check.labels import RARE_CLIPS, majority_score
 from indomer_tools.export.contents import (
-    MANIFEST,
     SENTIMENT_COLUMNS,
     Config,
     Contents,
     english_names,
+    is_emotion,
     published_names,
     read_contents,
 )
 from indomer_tools.export.croissant import to_croissant
 from indomer_tools.export.figures import Picture, pictures, write_pictures
+from indomer_tools.export.folder import MANIFEST
+from indomer_tools.export.metadata import export_infos_text, front_matter
+from indomer_tools.wording import listed, size_words
 
 # Column -> what it means, in the words of the card.
 MEANINGS = {
@@ -76,7 +79,7 @@ def write_card(folder: Path) -> list[Path]:
     written = write_pictures(drawn, folder / _ASSETS)
     texts = {
         "README.md": card_text(contents, drawn if written else []),
-        "dataset_infos.json": _infos_text(contents),
+        "dataset_infos.json": export_infos_text(contents, _about(contents)),
         "croissant.json": to_croissant(contents, _title(contents), _about(contents), MEANINGS),
     }
     for name, text in texts.items():
@@ -94,7 +97,7 @@ def card_text(contents: Contents, drawn: Sequence[Picture] = ()) -> str:
         drawn: Figures that are in its folder of assets.
     """
     sections = (
-        f"---\n{_metadata(contents).to_yaml()}\n---",
+        f"---\n{front_matter(contents, _title(contents))}\n---",
         f"# {_title(contents)}",
         _about(contents) + " As plain Parquet: any tool reads it, and no code has to be trusted.",
         _standing(contents),
@@ -106,112 +109,11 @@ def card_text(contents: Contents, drawn: Sequence[Picture] = ()) -> str:
         *_making(contents),
         *_limits(contents),
         "## Citation",
-        f"```bibtex\n{indomer._CITATION.strip()}\n```",
+        f"```bibtex\n{indomer.CITATION.strip()}\n```",
         "## Licence",
         _LICENCE,
     )
     return "\n\n".join(sections) + "\n"
-
-
-# --- Front matter -------------------------------------------------------------------------------
-
-
-def _metadata(contents: Contents) -> DatasetCardData:
-    modalities = contents.modalities
-    is_release = contents.release is not None
-    metadata = DatasetCardData(
-        pretty_name=_title(contents),
-        language=["id"],
-        license="unknown",
-        multilinguality=["monolingual"],
-        size_categories=[_size_category(len(contents.default.rows))],
-        source_datasets=["original"] if is_release else None,
-        task_categories=[f"{modality}-classification" for modality in modalities],
-        task_ids=["sentiment-classification", "multi-class-classification"]
-        if "text" in modalities
-        else None,
-        tags=["emotion-recognition", "sentiment-analysis", "indonesian"]
-        + (["multimodal"] if len(modalities) > 1 else [])
-        + (["openface"] if "video" in modalities else [])
-        + (["gemaps"] if "audio" in modalities else []),
-        configs=[
-            {
-                "config_name": config.name,
-                "data_files": [
-                    {"split": split, "path": [entry["file"] for entry in part.files]}
-                    for split, part in config.splits.items()
-                ],
-            }
-            | ({"default": True} if config is contents.default else {})
-            for config in contents.configs.values()
-        ],
-    )
-    infos = {name: _info(config) for name, config in contents.configs.items()}
-    datasets.info.DatasetInfosDict(infos).to_dataset_card_data(metadata)
-    return metadata
-
-
-def _info(config: Config) -> datasets.DatasetInfo:
-    """What `datasets` finds when it loads the config, to verify it."""
-    splits = [
-        datasets.SplitInfo(name=split, num_bytes=part.n_bytes, num_examples=len(part.rows))
-        for split, part in config.splits.items()
-    ]
-    return datasets.DatasetInfo(
-        features=config.features,
-        splits=datasets.SplitDict.from_split_dict(splits, dataset_name="indomer"),
-        download_size=sum(entry["size"] for entry in config.files),
-        dataset_size=sum(part.n_bytes for part in config.splits.values()),
-    )
-
-
-def _size_category(n_clips: int) -> str:
-    """The Hub's name for this number of examples."""
-    if n_clips < 1000:
-        return "n<1K"
-    bounds = ("1K", "10K", "100K", "1M")
-    number = min(len(str(n_clips)) - 4, len(bounds) - 2)
-    return f"{bounds[number]}<n<{bounds[number + 1]}"
-
-
-def _infos_text(contents: Contents) -> str:
-    """dataset_infos.json, which `datasets` read before cards had front matter."""
-    infos = {}
-    for name, config in contents.configs.items():
-        info = _info(config)
-        features = {
-            # datasets 3.x writes "id": null into every feature, later versions do not.
-            column: {key: value for key, value in feature.items() if value is not None}
-            for column, feature in config.features.to_dict().items()
-        }
-        infos[name] = {
-            "description": _about(contents),
-            "citation": indomer._CITATION,
-            "homepage": indomer._HOMEPAGE,
-            "license": "unknown",
-            "features": features,
-            "builder_name": "parquet",
-            "dataset_name": "indomer",
-            "config_name": name,
-            "version": contents.manifest["loader"]["version"],
-            "splits": {
-                split: {
-                    "name": split,
-                    "num_bytes": part.n_bytes,
-                    "num_examples": len(part.rows),
-                    "dataset_name": "indomer",
-                }
-                for split, part in config.splits.items()
-            },
-            "download_checksums": {
-                entry["file"]: {"num_bytes": entry["size"], "checksum": entry["sha256"]}
-                for entry in config.files
-            },
-            "download_size": info.download_size,
-            "dataset_size": info.dataset_size,
-            "size_in_bytes": info.download_size + info.dataset_size,
-        }
-    return json.dumps(infos, ensure_ascii=False, indent=2) + "\n"
 
 
 # --- What it is ---------------------------------------------------------------------------------
@@ -228,7 +130,7 @@ def _about(contents: Contents) -> str:
         "audio": "frame-wise audio features (GeMAPS)",
         "video": "frame-wise video features (OpenFace)",
     }
-    whole = _listed([parts[modality] for modality in modalities])
+    whole = listed([parts[modality] for modality in modalities])
     return (
         f"{len(rows):,} clips of {rows['video_id'].nunique():,} Indonesian videos, each with "
         f"{whole}, one of seven emotions and one of three sentiments, overall and judged by text, "
@@ -245,14 +147,13 @@ def _standing(contents: Contents) -> str:
         return (
             f"> Class counts and source videos are those of the card of IndoMER {release}, the "
             f"Indonesian benchmark for multimodal emotion recognition "
-            f"([paper]({indomer._HOMEPAGE}))."
+            f"([paper]({HOMEPAGE}))."
         )
     here = {split: len(part.rows) for split, part in contents.default.splits.items()}
-    published = indomer._PUBLISHED_SIZES
-    if here == published:
+    if here == PUBLISHED_SIZES:
         difference = "Class counts or source videos are other than those of release 1.0.0."
     else:
-        difference = f"Release 1.0.0 has {_sizes(published)} clips, this has {_sizes(here)}."
+        difference = f"Release 1.0.0 has {_sizes(PUBLISHED_SIZES)} clips, this has {_sizes(here)}."
     return (
         f"> **This is no known release of IndoMER.** {difference} What follows was counted in the "
         "files of this folder and says nothing about the published data."
@@ -260,7 +161,7 @@ def _standing(contents: Contents) -> str:
 
 
 def _sizes(sizes: Mapping[str, int]) -> str:
-    return _listed([f"{n:,} {split}" for split, n in sizes.items()])
+    return listed([f"{n:,} {split}" for split, n in sizes.items()])
 
 
 def _load(contents: Contents) -> Iterator[str]:
@@ -280,22 +181,25 @@ def _load(contents: Contents) -> Iterator[str]:
             f"`label`. With `streaming=True` nothing is written."
         )
     yield "A few columns of one split, in this folder, with pandas, polars or DuckDB:"
-    columns = [column, "label"]
-    quoted = json.dumps(columns)
-    yield (
-        "```python\nfrom glob import glob\n\nimport duckdb\nimport pandas\nimport polars\n\n"
-        f'files = "data/{name}/train-*.parquet"\n'
-        f"pandas.concat(pandas.read_parquet(file, columns={quoted}) "
-        "for file in sorted(glob(files)))\n"
-        f"polars.scan_parquet(files).select({', '.join(map(json.dumps, columns))}).collect()\n"
-        "duckdb.sql(f\"SELECT label, count(*) FROM '{files}' GROUP BY label ORDER BY label\")\n```"
-    )
+    yield _table_code(name, [column, "label"])
     yield "With mlcroissant, one split at a time; text comes as UTF-8 bytes:"
     yield (
         "```python\nimport mlcroissant\n\n"
         'described = mlcroissant.Dataset("croissant.json")\n'
         f'records = described.records("{name}", filters={{"{name}/split": "train"}})\n'
         f'print(next(iter(records))["{name}/{column}"].decode())\n```'
+    )
+
+
+def _table_code(name: str, columns: list[str]) -> str:
+    """Code that reads columns of a config with what reads tables."""
+    return (
+        "```python\nfrom glob import glob\n\nimport duckdb\nimport pandas\nimport polars\n\n"
+        f'files = "data/{name}/train-*.parquet"\n'
+        f"pandas.concat(pandas.read_parquet(file, columns={json.dumps(columns)}) "
+        "for file in sorted(glob(files)))\n"
+        f"polars.scan_parquet(files).select({', '.join(map(json.dumps, columns))}).collect()\n"
+        "duckdb.sql(f\"SELECT label, count(*) FROM '{files}' GROUP BY label ORDER BY label\")\n```"
     )
 
 
@@ -306,7 +210,7 @@ def _classes(contents: Contents) -> Iterator[str]:
     yield "## Classes"
     for config in contents.configs.values():
         is_default = config is contents.default
-        what = "the emotion" if _is_emotion(config.features["label"]) else "the sentiment"
+        what = "the emotion" if is_emotion(config.features["label"]) else "the sentiment"
         yield f"`{config.name}`{', the default config' if is_default else ''}: `label` is {what}."
         yield _class_table(config)
     yield _imbalance(contents)
@@ -317,10 +221,10 @@ def _class_table(config: Config) -> str:
     counts = config.counts("label")
     is_english = label.names == list(english_names(label))
     others = published_names(label) if is_english else english_names(label)
-    sentiments = dict(zip(indomer.SENTIMENTS, config.features["sentiment"].names))
+    sentiments = dict(zip(SENTIMENTS, config.features["sentiment"].names))
     header = ["id", "`label`", "Indonesian" if is_english else "English"]
     align = "rll"
-    if _is_emotion(label):
+    if is_emotion(label):
         header.append("sentiment")
         align += "l"
     header += [title for split in counts for title in (str(split), "share")]
@@ -328,8 +232,8 @@ def _class_table(config: Config) -> str:
     lines = []
     for number, name in enumerate(label.names):
         line = [str(number), f"`{name}`", others[number]]
-        if _is_emotion(label):
-            line.append(f"`{sentiments[indomer.SENTIMENT_OF[published_names(label)[number]]]}`")
+        if is_emotion(label):
+            line.append(f"`{sentiments[SENTIMENT_OF[published_names(label)[number]]]}`")
         for split in counts:
             n, total = int(counts[split].iloc[number]), int(counts[split].sum())
             line += [f"{n:,}", _percent(n, total)]
@@ -344,15 +248,10 @@ def _imbalance(contents: Contents) -> str:
     first, *_, split = contents.default.splits
     baselines = []
     for config in contents.configs.values():
-        names, counts = config.features["label"].names, config.counts("label")
-        most = int(counts.iloc[:, 0].argmax())
-        right, n_clips = int(counts[split].iloc[most]), int(counts[split].sum())
-        accuracy = right / max(n_clips, 1)
-        # Precision is the accuracy, recall is 1; the F1 of all other classes is 0.
-        macro_f1 = 2 * accuracy / (accuracy + 1) / len(names)
+        score = majority_score(config.counts("label").T.to_dict())
         baselines.append(
-            f"`{config.name}`, all `{names[most]}`: accuracy {accuracy:.3f}, "
-            f"macro-F1 {macro_f1:.3f}"
+            f"`{config.name}`, all `{score['majority']}`: accuracy {score['accuracy']:.3f}, "
+            f"macro-F1 {score['macro_f1']:.3f}"
         )
     last = contents.default.counts("label")[split]
     rare = [f"`{name}` ({n:,})" for name, n in last.items() if n < RARE_CLIPS]
@@ -363,7 +262,7 @@ def _imbalance(contents: Contents) -> str:
     if rare:
         advice += (
             f"\n\nClasses with fewer than {RARE_CLIPS} clips in {split}, whose scores say "
-            f"little: {_listed(rare)}."
+            f"little: {listed(rare)}."
         )
     return advice
 
@@ -387,7 +286,9 @@ def _splits(contents: Contents) -> Iterator[str]:
             size = sum(entry["size"] for entry in part.files)
             n_videos = part.rows["video_id"].nunique()
             numbers = (len(part.rows), n_videos, len(part.files))
-            lines.append([f"`{config.name}`", split, *(f"{n:,}" for n in numbers), _bytes(size)])
+            lines.append(
+                [f"`{config.name}`", split, *(f"{n:,}" for n in numbers), size_words(size)]
+            )
     header = ["config", "split", "clips", "source videos", "files", "size"]
     yield _table(header, "llrrrr", lines)
     videos = [set(part.rows["video_id"].dropna()) for part in contents.default.splits.values()]
@@ -494,25 +395,6 @@ def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
 
-def _listed(parts: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
-
-
 def _percent(part: float, whole: float) -> str:
     # With a space that does not break: a share stays on one line in a narrow table.
     return f"{100 * part / whole:.1f}\N{NO-BREAK SPACE}%" if whole else ""
-
-
-def _bytes(n_bytes: int) -> str:
-    """In decimal units with three digits: 12.3 MB."""
-    size, unit = float(n_bytes), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 999.5:
-            break
-        size, unit = size / 1000, larger
-    return f"{n_bytes:,} B" if unit == "B" else f"{size:.3g} {unit}"
-
-
-def _is_emotion(label: datasets.ClassLabel) -> bool:
-    return len(label.names) == len(indomer.EMOTIONS)

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import indomer
-from indomer_tools.check import published_card as cards
-
-MANIFEST = "manifest.json"
+from indomer_files.schema import EMOTIONS, ENGLISH, SENTIMENTS, SPLITS
+from indomer_tools.check.published_card import CARDS
+from indomer_tools.export.folder import MANIFEST
 
 SENTIMENT_COLUMNS = ("text_sentiment", "audio_sentiment", "video_sentiment")
 
@@ -52,22 +52,33 @@ class Config:
         return [entry for split in self.splits.values() for entry in split.files]
 
     @property
+    def n_file_bytes(self) -> int:
+        """Size of all its Parquet files."""
+        return sum(entry["size"] for entry in self.files)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of all its splits as Arrow tables."""
+        return sum(split.n_bytes for split in self.splits.values())
+
+    @property
     def rows(self) -> pd.DataFrame:
         """The rows of all splits, with a column `split`."""
-        return pd.concat(
+        rows: pd.DataFrame = pd.concat(
             [split.rows.assign(split=name) for name, split in self.splits.items()],
             ignore_index=True,
         )
+        return rows
 
     def counts(self, column: str) -> pd.DataFrame:
         """Clips per class: a row for every name of the class label, a column for every split."""
         names = self.features[column].names
-        return pd.DataFrame(
-            {
-                split: part.rows[column].value_counts().reindex(range(len(names)), fill_value=0)
-                for split, part in self.splits.items()
-            }
-        ).set_axis(names)
+        by_split = {
+            split: part.rows[column].value_counts().reindex(range(len(names)), fill_value=0)
+            for split, part in self.splits.items()
+        }
+        counts: pd.DataFrame = pd.DataFrame(by_split).set_axis(names)
+        return counts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +109,7 @@ class Contents:
             for split, counts in config.counts("label").items():
                 found |= {(name, label, str(split)): int(n) for label, n in zip(published, counts)}
         n_videos = self.default.rows["video_id"].nunique()
-        for version, card in cards.CARDS.items():
+        for version, card in CARDS.items():
             expected = {cell: n for cell, n in card.cells.items() if cell[0] in self.configs}
             if found == expected and n_videos == card.videos:
                 return version
@@ -121,28 +132,32 @@ def read_contents(folder: Path) -> Contents:
     for name in names:
         splits = {
             split: _read_split(folder, entries[name][split], is_trimmed)
-            for split in sorted(entries[name], key=list(indomer._SPLITS).index)
+            for split in sorted(entries[name], key=list(SPLITS).index)
         }
         schema = pq.read_schema(folder / entries[name][next(iter(splits))][0]["file"])
         configs[name] = Config(name, _features(schema), splits)
     return Contents(folder, manifest, configs)
 
 
+def is_emotion(label: datasets.ClassLabel) -> bool:
+    """Whether these are the classes of emotions, not those of sentiments."""
+    return len(label.names) == len(EMOTIONS)
+
+
 def published_names(label: datasets.ClassLabel) -> tuple[str, ...]:
     """Class names as published, by id, whatever the language of the export."""
-    return indomer.EMOTIONS if len(label.names) == len(indomer.EMOTIONS) else indomer.SENTIMENTS
+    return EMOTIONS if is_emotion(label) else SENTIMENTS
 
 
 def english_names(label: datasets.ClassLabel) -> tuple[str, ...]:
     """Class names in English, by id, whatever the language of the export."""
-    is_emotion = len(label.names) == len(indomer.EMOTIONS)
-    return indomer.EMOTIONS_EN if is_emotion else indomer.SENTIMENTS_EN
+    return tuple(ENGLISH[name] for name in published_names(label))
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise indomer.IndoMERError(
             f"{path}: not found, so this is no exported folder. Make one with indomer export."
@@ -221,14 +236,13 @@ def _read_file(file: pq.ParquetFile, is_trimmed: bool) -> tuple[pa.Table, int]:
 def _n_values(group: pq.RowGroupMetaData, column: str) -> int:
     """Values in a column of a row group, and one for each clip without any."""
     leaves = (group.column(number) for number in range(group.num_columns))
-    return next(leaf.num_values for leaf in leaves if _column_of(leaf) == column)
+    return next(
+        int(leaf.num_values) for leaf in leaves if leaf.path_in_schema.partition(".")[0] == column
+    )
 
 
 def _count_empty(file: pq.ParquetFile, number: int, column: str) -> int:
     """Clips without frames in a row group, by reading all frames of it."""
     clips = file.read_row_group(number, [column])[column]
-    return pc.list_value_length(clips).to_pylist().count(0)
-
-
-def _column_of(leaf: pq.ColumnChunkMetaData) -> str:
-    return leaf.path_in_schema.partition(".")[0]
+    lengths: list[int] = pc.list_value_length(clips).to_pylist()
+    return lengths.count(0)

@@ -14,10 +14,12 @@ from typing import Any
 import datasets
 
 import indomer
+from indomer_files.schema import HOMEPAGE
 from indomer_tools.export.contents import (
     Config,
     Contents,
     english_names,
+    is_emotion,
     published_names,
 )
 
@@ -104,7 +106,7 @@ def to_croissant(contents: Contents, name: str, description: str, meanings: dict
             "name": "No licence stated",
             "description": "The data states no licence: ask its authors.",
         },
-        "citeAs": indomer._CITATION,
+        "citeAs": indomer.CITATION,
         "distribution": [
             *(_file_object(entry) for c in contents.configs.values() for entry in c.files),
             *(_file_set(config) for config in contents.configs.values()),
@@ -126,9 +128,9 @@ def _publication(contents: Contents) -> _Json:
     release, version = contents.release, contents.manifest["loader"]["version"]
     if release is None:
         return {"version": version}
-    year = re.search(r"year = \{(\d+)\}", indomer._CITATION)
+    year = re.search(r"year = \{(\d+)\}", indomer.CITATION)
     return {
-        "url": indomer._HOMEPAGE,
+        "url": HOMEPAGE,
         "creator": {"@type": "sc:Organization", "name": "The authors of IndoMER"},
         "datePublished": year[1] if year else None,
         "version": release if re.fullmatch(r"\d+\.\d+\.\d+", release) else version,
@@ -234,7 +236,7 @@ def _column(config: str, column: str, feature: Any, meaning: str) -> _Json:
         field = _field(config, column, meaning, "cr:Float32")
         field |= {"isArray": True, "arrayShape": f"-1,{feature.shape[1]}"}
     elif isinstance(feature, datasets.ClassLabel):
-        kind = "emotions" if len(feature.names) == len(indomer.EMOTIONS) else "sentiments"
+        kind = "emotions" if is_emotion(feature) else "sentiments"
         field = _field(config, column, f"{meaning} Ids of {kind}.", ["cr:Int64", "cr:Label"])
         # The names, as an annotation: `references` of the field itself would be a join to make.
         field["annotation"] = _field(f"{config}/{column}", "name", "Name of the class.", "sc:Text")

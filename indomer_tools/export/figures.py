@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from indomer_tools.export.contents import (
@@ -290,33 +291,17 @@ def _agreement(contents: Contents) -> Picture:
 
 
 def _draw_agreement(figure: Any, tables: dict[str, pd.DataFrame], names: tuple[str, ...]) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colours = LinearSegmentedColormap.from_list("share", ["#eef2f2", "#8fb9c6", _TRAIN, "#0f4457"])
     left, gap, size = 1.5, 0.16, 1.98
     for number, (name, table) in enumerate(tables.items()):
         axes = _axes(figure, left + number * (size + gap), 0.72, size, size)
         clips = table.sum(axis=1).to_numpy()
-        shares = table.to_numpy() / np.maximum(clips, 1)[:, None]
-        axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
-        for (row, column), share in np.ndenumerate(shares):
-            colour = "white" if share > 0.45 else _INK
-            n = f"{table.to_numpy()[row, column]:,}"
-            middle = {"ha": "center", "va": "center", "color": colour}
-            axes.text(column, row - 0.1, f"{share:.0%}", size=13, weight="bold", **middle)
-            axes.text(column, row + 0.24, n, size=10.5, alpha=0.85, **middle)
+        _draw_cells(axes, table.to_numpy(), clips)
         agreeing = _percent(np.trace(table), clips.sum())
         axes.text(-0.5, -1.0, name, size=13, weight="bold", va="center")
         axes.text(-0.5, -0.69, f"agrees in {agreeing}", size=11, color=_SOFT, va="center")
         axes.set_xticks(range(len(names)), names, size=10)
         axes.set_yticks([])
         axes.tick_params(length=0, pad=6)
-        # Lines of paper between the cells.
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        for line in range(1, len(names)):
-            axes.axhline(line - 0.5, color=_PAPER, linewidth=3)
-            axes.axvline(line - 0.5, color=_PAPER, linewidth=3)
         if number == 0:
             _name_rows(axes, names, clips)
     figure.text(
@@ -327,6 +312,24 @@ def _draw_agreement(figure: Any, tables: dict[str, pd.DataFrame], names: tuple[s
         size=10.5,
         color=_SOFT,
     )
+
+
+def _draw_cells(axes: Any, counts: npt.NDArray[Any], clips: npt.NDArray[Any]) -> None:
+    """A heat map of the shares of each row, with lines of paper between the cells."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("share", ["#eef2f2", "#8fb9c6", _TRAIN, "#0f4457"])
+    shares = counts / np.maximum(clips, 1)[:, None]
+    axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        middle = {"ha": "center", "va": "center", "color": "white" if share > 0.45 else _INK}
+        axes.text(column, row - 0.1, f"{share:.0%}", size=13, weight="bold", **middle)
+        axes.text(column, row + 0.24, f"{counts[row, column]:,}", size=10.5, alpha=0.85, **middle)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    for line in range(1, len(counts)):
+        axes.axhline(line - 0.5, color=_PAPER, linewidth=3)
+        axes.axvline(line - 0.5, color=_PAPER, linewidth=3)
 
 
 def _name_rows(axes: Any, names: tuple[str, ...], clips: Any) -> None:

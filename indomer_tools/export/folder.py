@@ -5,7 +5,6 @@ the size that it tells, and the known names in OUT.incomplete.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -18,6 +17,7 @@ import filelock
 from fsspec.implementations.local import LocalFileSystem
 
 import indomer
+from indomer_tools.file_digest import size_and_sha256
 
 MANIFEST = "manifest.json"
 
@@ -42,6 +42,18 @@ def part_of(path: Path) -> Path:
     A cluster may have one shard written twice at once, where it takes a living node for dead.
     """
     return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a file that is either there as a whole or not at all."""
+    part = part_of(path)
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    try:
+        part.write_bytes(text.encode())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def incomplete(out: Path) -> Path:
@@ -221,4 +233,5 @@ def _is_as_told(folder: Path, name: str, entry: dict[str, Any]) -> bool:
         return False
     if entry["size"] > _COMPARED_BYTES:
         return True
-    return hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+    with open(path, "rb") as file:
+        return size_and_sha256(file) == (entry["size"], entry["sha256"])

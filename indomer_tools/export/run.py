@@ -4,7 +4,7 @@
     datasets.load_dataset("OUT", "7_class")
 
 OUT is whole or not there: it is made as OUT.incomplete and renamed. What is killed goes on where it
-was, when it is called again. For a cluster, see `indomer_tools.export.shards`.
+was, when it is called again. For a cluster, see `plan` and `shards`.
 """
 
 import concurrent.futures
@@ -12,20 +12,19 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from datasets.utils import tqdm
 from fsspec.implementations.memory import MemoryFileSystem
 
 import indomer
-from indomer_tools.export.shards import Entry, Plan, planned, write_shard
-
-__all__ = ["Export", "export", "push"]
+from indomer_tools.export.hub import check_hub_id, push
+from indomer_tools.export.plan import Plan, planned
+from indomer_tools.export.shards import Entry, write_shard
+from indomer_tools.progress import progress_bar
 
 # Each has some row groups in memory.
 _MOST_THREADS = 8
@@ -95,7 +94,7 @@ def export(
             Hub refuses.
     """
     if push_to is not None:
-        _check_hub_id(push_to)
+        check_hub_id(push_to)
     with planned(
         data_dir,
         out,
@@ -113,21 +112,25 @@ def export(
 def write_shards(
     plan: Plan, num_proc: int | None = None, progress: bool = False
 ) -> tuple[list[Entry], list[Entry]]:
-    """Write all shards of a plan; return what the manifest says of them and of released files."""
-    bar = tqdm(
-        total=sum(shard.n_rows for shard in plan.shards),
-        unit="clip",
-        desc="Exporting",
-        # None: no bar where stderr is not a terminal.
-        disable=None if progress else True,
-    )
-    lock = threading.Lock()
+    """Write all shards of a plan.
 
-    def advance(n_rows: int) -> None:
-        with lock:
-            bar.update(n_rows)
+    Args:
+        plan: What there is to do.
+        num_proc: Processes that write; by default this one, with a thread for each processor.
+        progress: Show a progress bar, if stderr is a terminal.
 
-    with bar, _pool(plan, num_proc) as pool:
+    Returns:
+        What the manifest says of the shards, in their order, and of the released files.
+
+    Raises:
+        IndoMERError: `num_proc` is no number of processes, one of them was killed, or a released
+            file has changed or is broken.
+    """
+    n_rows = sum(shard.n_rows for shard in plan.shards)
+    with (
+        progress_bar(n_rows, "clip", "Exporting", progress) as advance,
+        _pool(plan, num_proc) as pool,
+    ):
         # The biggest first: whoever gets it is busy while others write.
         sources = [pool.submit(plan.source.describe, path) for path in plan.source.paths()[::-1]]
         if num_proc is None:
@@ -179,56 +182,3 @@ def _n_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-# --- Hub ----------------------------------------------------------------------------------------
-
-
-def push(folder: str | os.PathLike[str], hub_id: str) -> str:
-    """Upload an exported folder to the Hugging Face Hub.
-
-    Args:
-        folder: An export.
-        hub_id: "user/name" of a dataset. It is made if it is not there, and is private then: the
-            data states no licence. Files of an earlier export that this one has not are deleted.
-
-    Returns:
-        The address of the dataset.
-
-    Raises:
-        IndoMERError: The Hub refuses, or cannot be reached.
-    """
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-
-    _check_hub_id(hub_id)
-    api = huggingface_hub.HfApi(library_name="indomer", library_version=indomer.__version__)
-    try:
-        url = api.create_repo(hub_id, repo_type="dataset", private=True, exist_ok=True)
-        api.upload_folder(
-            repo_id=hub_id,
-            repo_type="dataset",
-            folder_path=os.fspath(folder),
-            commit_message=f"Export by indomer {indomer.__version__}",
-            delete_patterns=["data/*_class/*.parquet", "assets/*.png"],
-        )
-    # Of the versions of huggingface_hub, some use requests (an OSError) and some httpx.
-    except (HfHubHTTPError, LocalTokenNotFoundError, OSError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise indomer.IndoMERError(
-            f"{hub_id}: not pushed ({reason}). {folder} is complete; to try again: "
-            f"hf upload {hub_id} {folder} . --repo-type dataset"
-        ) from error
-    return str(url)
-
-
-def _check_hub_id(hub_id: str) -> None:
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    try:
-        validate_repo_id(hub_id)
-    except HFValidationError as error:
-        raise indomer.IndoMERError(
-            f"push_to: expected 'user/name' of a dataset on the Hub, got {hub_id!r}."
-        ) from error

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import indomer
+from indomer_files.options import check_choice
+from indomer_files.schema import ENGLISH, LABEL_COLUMNS
 
 __all__ = ["to_chat"]
 
@@ -36,10 +38,6 @@ _QUESTIONS = {
 }
 _TRANSCRIPT = {"id": "Transkrip: {}", "en": "Transcript: {}"}
 _CHOICES = {"id": "Jawab dengan satu kata saja: {}.", "en": "Answer with one word only: {}."}
-_ENGLISH = {
-    indomer.EMOTIONS: indomer.EMOTIONS_EN,
-    indomer.SENTIMENTS: indomer.SENTIMENTS_EN,
-}
 
 
 def to_chat(
@@ -76,31 +74,40 @@ def to_chat(
         IndoMERError: An argument is none of these, the example has neither text nor media, has no
             such label, or has a video that is in no file.
     """
-    _check_choice("language", language, tuple(_QUESTIONS))
-    _check_choice("label", label, tuple(indomer._LABEL_COLUMNS))
+    check_choice("language", language, tuple(_QUESTIONS))
+    check_choice("label", label, tuple(LABEL_COLUMNS))
     if names is None:
-        published = indomer._LABEL_COLUMNS[label]
-        names = _ENGLISH[published] if language == "en" else published
-    lines = []
-    if example.get("text"):
-        lines.append(_TRANSCRIPT[language].format(str(example["text"]).strip()))
+        names = LABEL_COLUMNS[label]
+        if language == "en":
+            names = [ENGLISH[name] for name in names]
     media = _media_parts(example)
-    if not lines and not media:
+    question = _question(example, label, language, names)
+    if not example.get("text") and not media:
         raise indomer.IndoMERError(
             f"{_clip(example)}: there is nothing to ask about. Load the text (modalities) or the "
             "clips themselves (media_dir)."
         )
-    lines += [_QUESTIONS[language][label], _CHOICES[language].format(", ".join(names))]
     has_parts = "video" in example or "audio" in example
-
-    def message(role: str, text: str, media: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
-        content = [*media, {"type": "text", "text": text}] if has_parts else text
-        return {"role": role, "content": content}
-
-    messages = [message("user", "\n".join(lines), media)]
+    messages = [_message("user", question, media, has_parts)]
     if answer:
-        messages.append(message("assistant", names[_label_id(example, label, len(names))]))
+        name = names[_label_id(example, label, len(names))]
+        messages.append(_message("assistant", name, [], has_parts))
     return messages
+
+
+def _question(example: Mapping[str, Any], label: str, language: str, names: Sequence[str]) -> str:
+    """The transcript, if there is one, the question and the words to choose from."""
+    lines = [_QUESTIONS[language][label], _CHOICES[language].format(", ".join(names))]
+    if example.get("text"):
+        lines.insert(0, _TRANSCRIPT[language].format(str(example["text"]).strip()))
+    return "\n".join(lines)
+
+
+def _message(
+    role: str, text: str, media: Sequence[dict[str, str]], has_parts: bool
+) -> dict[str, Any]:
+    content = [*media, {"type": "text", "text": text}] if has_parts else text
+    return {"role": role, "content": content}
 
 
 def _media_parts(example: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -144,8 +151,3 @@ def _label_id(example: Mapping[str, Any], label: str, n_classes: int) -> int:
 
 def _clip(example: Mapping[str, Any]) -> str:
     return str(example.get("sample_id") or "example")
-
-
-def _check_choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise indomer.IndoMERError(f"{argument}: expected one of {choices}, got {value!r}.")

@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 import indomer
+from indomer_files.schema import LABEL_COLUMNS
 from indomer_tools.train.torch_data import table_columns
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ class PaddingCollator:
         for modality in self.dims:
             if f"{modality}_feature" in columns:
                 batch |= self._padded(modality, examples)
-        for column in ("label", *indomer._LABEL_COLUMNS):
+        for column in ("label", *LABEL_COLUMNS):
             if column in columns:
                 ids = [_as_int(example[column]) for example in examples]
                 labels = torch.tensor([NO_LABEL if i is None else i for i in ids])
@@ -130,7 +132,7 @@ class PaddingCollator:
         mask = torch.from_numpy(np.arange(n_frames) < lengths[:, None])
         return {f"{modality}_feature": padded, f"{modality}_mask": mask}
 
-    def _true_frames(self, modality: str, example: Mapping[str, Any]) -> np.ndarray:
+    def _true_frames(self, modality: str, example: Mapping[str, Any]) -> npt.NDArray[Any]:
         """The frames of one clip without its padding, of shape (T, D)."""
         column, dim = f"{modality}_feature", self.dims[modality]
         frames = _as_array(example[column])
@@ -157,7 +159,7 @@ class _Memory:
     """
 
     def __init__(self) -> None:
-        self._free: list[np.ndarray] = []
+        self._free: list[npt.NDArray[np.float32]] = []
 
     def take(self, shape: tuple[int, ...]) -> "tuple[torch.Tensor, bool]":
         """A float32 tensor and whether it is all 0; in a worker of a `DataLoader`, shared."""
@@ -167,8 +169,8 @@ class _Memory:
         if torch.utils.data.get_worker_info() is not None:
             # What torch's own collate does: what lies in shared memory is not copied on its way to
             # the main process. The system gives it zeroed.
-            storage = torch.UntypedStorage._new_shared(4 * n_values)
-            return torch.empty(0).set_(storage).view(shape), True
+            new_shared: Any = torch.UntypedStorage._new_shared
+            return torch.empty(0).set_(new_shared(4 * n_values)).view(shape), True
         try:
             memory = self._free.pop()
         except IndexError:
@@ -181,18 +183,19 @@ class _Memory:
         weakref.finalize(batch, self._give_back, memory).atexit = False
         return torch.from_numpy(batch), False
 
-    def _give_back(self, memory: np.ndarray) -> None:
+    def _give_back(self, memory: npt.NDArray[np.float32]) -> None:
         if len(self._free) < 2:
             self._free.append(memory)
 
 
-def _as_mapping(example: Any) -> Mapping[str, Any]:
+def _as_mapping(example: Mapping[str, Any] | pa.Table) -> Mapping[str, Any]:
     if isinstance(example, pa.Table):  # as with_format("arrow") gives it: a table of one row
         return {column: values[0] for column, values in table_columns(example).items()}
-    return example
+    mapping: Mapping[str, Any] = example
+    return mapping
 
 
-def _as_array(value: Any) -> np.ndarray:
+def _as_array(value: Any) -> npt.NDArray[Any]:
     """Frames in any form as an array; of shape (0,) where there are none."""
     if not isinstance(value, np.ndarray):
         try:

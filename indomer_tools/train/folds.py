@@ -72,7 +72,8 @@ def sample_weights(dataset: datasets.Dataset, label: str = "label") -> npt.NDArr
     """
     from sklearn.utils.class_weight import compute_sample_weight
 
-    return compute_sample_weight("balanced", _labels(dataset, label)[0])
+    weights: npt.NDArray[np.float64] = compute_sample_weight("balanced", _labels(dataset, label)[0])
+    return weights
 
 
 def group_folds(
@@ -155,4 +156,5 @@ def _column(dataset: datasets.Dataset, column: str) -> npt.NDArray[Any]:
             f"{first}). Leave them out: dataset.filter(lambda value: value is not None, "
             f"input_columns={column!r})."
         )
-    return values.to_numpy()
+    array: npt.NDArray[Any] = values.to_numpy()
+    return array

@@ -143,38 +143,37 @@ def evaluate(
     _check_lengths(labels=labels, predictions=predictions)
     support = np.bincount(labels, minlength=len(names))
     _warn_of_rare(names, support)
-    classes = np.arange(len(names))
-    per_class = metrics.precision_recall_fscore_support(
-        labels, predictions, labels=classes, zero_division=0
+    scored = {"labels": np.arange(len(names)), "zero_division": 0}
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        labels, predictions, **scored
     )
-    averages = {
-        average: metrics.f1_score(
-            labels, predictions, labels=classes, average=average, zero_division=0
-        )
-        for average in ("macro", "weighted")
-    }
     interval = None
     if n_resamples:
         units = np.arange(len(labels)) if groups is None else np.asarray(groups)
         _check_lengths(labels=labels, groups=units)
         draws = _resampled_macro_f1(labels, predictions, len(names), units, n_resamples, seed)
-        tail = (1 - confidence) / 2
-        low, high = np.quantile(draws, [tail, 1 - tail])
-        interval = float(low), float(high)
+        interval = _middle(draws, confidence)
     return Scores(
-        macro_f1=float(averages["macro"]),
-        weighted_f1=float(averages["weighted"]),
+        macro_f1=float(metrics.f1_score(labels, predictions, average="macro", **scored)),
+        weighted_f1=float(metrics.f1_score(labels, predictions, average="weighted", **scored)),
         accuracy=float(metrics.accuracy_score(labels, predictions)),
         interval=interval,
         confidence=confidence,
         unit="clips" if groups is None else "groups",
         names=names,
-        precision=per_class[0],
-        recall=per_class[1],
-        f1=per_class[2],
+        precision=precision,
+        recall=recall,
+        f1=f1,
         support=support,
-        confusion=metrics.confusion_matrix(labels, predictions, labels=classes),
+        confusion=metrics.confusion_matrix(labels, predictions, labels=scored["labels"]),
     )
+
+
+def _middle(draws: npt.NDArray[np.float64], share: float) -> tuple[float, float]:
+    """Bounds between which this share of the draws lies, the same number on either side."""
+    tail = (1 - share) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def compute_metrics(

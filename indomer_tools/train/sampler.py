@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import indomer
 
@@ -169,7 +170,7 @@ class LengthBucketSampler:
         return settings | {"lengths_crc32": zlib.crc32(self.lengths.tobytes())}
 
 
-def _lengths(lengths: Any) -> np.ndarray:
+def _lengths(lengths: Any) -> npt.NDArray[np.int64]:
     """Frames of each clip, int64."""
     dataset = getattr(lengths, "dataset", lengths)
     if hasattr(dataset, "column_names"):

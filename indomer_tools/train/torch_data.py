@@ -10,9 +10,12 @@ from typing import Any
 
 import datasets
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 import indomer
+
+_LOAD_AGAIN = "Load the dataset again with indomer.load_dataset."
 
 # Column of frames -> column with their number before the padding.
 _LENGTH_COLUMNS = {"video_feature": "video_length", "audio_feature": "audio_length"}
@@ -126,44 +129,46 @@ def _is_scalar(arrow_type: pa.DataType) -> bool:
 
 
 def _scalars(name: str, column: pa.ChunkedArray) -> list[Any]:
-    return column.to_pylist()
+    values: list[Any] = column.to_pylist()
+    return values
 
 
-def _clips(name: str, column: pa.ChunkedArray) -> list[np.ndarray]:
+def _clips(name: str, column: pa.ChunkedArray) -> list[npt.NDArray[Any]]:
     """A read-only view of the frames of each row, of shape (T, D); no frames where it is null."""
-    clips: list[np.ndarray] = []
+    clips: list[npt.NDArray[Any]] = []
     for chunk in column.chunks:
         storage = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
         if storage.type == pa.list_(pa.null()) and not len(storage.flatten()):
             # Clips without frames, as datasets 3.0 streams them.
             clips += [np.empty((0, 0), np.float32)] * len(storage)
-            continue
-        if not (_is_list(storage.type) and _is_list(storage.type.value_type)):
-            raise indomer.IndoMERError(
-                f"{name}: expected lists of frames, found {storage.type}. "
-                "Load the dataset again with indomer.load_dataset."
-            )
-        # `values` are those of the whole array that a chunk is a slice of; offsets count from its
-        # beginning.
-        frames = storage.values
-        first_frames = storage.offsets.to_numpy()
-        first_values = frames.offsets.to_numpy()
-        values = frames.values.to_numpy(zero_copy_only=False)
-        dim = int(first_values[1] - first_values[0]) if len(frames) else 0
-        bounds = first_values[first_frames]
-        if not np.array_equal(np.diff(bounds), dim * np.diff(first_frames)):
-            raise indomer.IndoMERError(
-                f"{name}: expected {dim} values in every frame, found others. "
-                "Load the dataset again with indomer.load_dataset."
-            )
-        clips += [
-            values[start:stop].reshape(-1, dim)
-            if stop > start
-            else np.empty((0, dim), values.dtype)
-            for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist())
-        ]
+        else:
+            clips += _views(name, storage)
     return clips
 
 
+def _views(name: str, clips: Any) -> list[npt.NDArray[Any]]:
+    """Views of an Arrow array of lists of lists of values, one for each row."""
+    if not (_is_list(clips.type) and _is_list(clips.type.value_type)):
+        raise indomer.IndoMERError(
+            f"{name}: expected lists of frames, found {clips.type}. {_LOAD_AGAIN}"
+        )
+    # `values` are those of the whole array that a chunk is a slice of; offsets count from its
+    # beginning.
+    frames = clips.values
+    first_frames = clips.offsets.to_numpy()
+    first_values = frames.offsets.to_numpy()
+    values = frames.values.to_numpy(zero_copy_only=False)
+    dim = int(first_values[1] - first_values[0]) if len(frames) else 0
+    bounds = first_values[first_frames]
+    if not np.array_equal(np.diff(bounds), dim * np.diff(first_frames)):
+        raise indomer.IndoMERError(
+            f"{name}: expected {dim} values in every frame, found others. {_LOAD_AGAIN}"
+        )
+    return [
+        values[start:stop].reshape(-1, dim) if stop > start else np.empty((0, dim), values.dtype)
+        for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist())
+    ]
+
+
 def _is_list(arrow_type: pa.DataType) -> bool:
-    return pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)
+    return bool(pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type))

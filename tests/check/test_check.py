@@ -19,11 +19,13 @@ import pytest
 
 import indomer
 import indomer_tools
-from indomer_tools import card as cards
-from indomer_tools import check_features, check_text, findings
-from indomer_tools.__main__ import main
-from indomer_tools.kinds import KINDS
-from indomer_tools.report import to_html
+from indomer_tools.check import findings
+from indomer_tools.check import frames as check_features
+from indomer_tools.check import published_card as cards
+from indomer_tools.check import text as check_text
+from indomer_tools.check.html import to_html
+from indomer_tools.check.kinds import KINDS
+from indomer_tools.command_line import main
 from tests.support.browser import Page, find_browser
 from tests.support.check_faults import (
     CARD_CODES,
@@ -43,7 +45,7 @@ from tests.support.places import ROOT
 from tests.support.release_writers import PUBLISHED
 
 # The module, whose name in the package is that of its function.
-check_module = sys.modules["indomer_tools.check"]
+check_module = sys.modules["indomer_tools.check.files"]
 
 
 @pytest.fixture(scope="module")

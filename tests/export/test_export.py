@@ -23,9 +23,8 @@ import pytest
 from datasets.distributed import split_dataset_by_node
 
 import indomer
-from indomer_tools import export_shards
-from indomer_tools.__main__ import main
-from indomer_tools.export import export
+from indomer_tools.command_line import main
+from indomer_tools.export import export, planned, write_shard
 from tests.support import hub_server, release_writers
 from tests.support.places import ROOT
 from tests.support.release_writers import contents
@@ -86,9 +85,9 @@ def big_clips(tmp_path_factory):
         clip["video"] = rng.standard_normal((400, 673), np.float32)
         clip["audio"] = rng.standard_normal((1500, 18), np.float32)
     release_writers.write_release(folder / "release", clips[:40], clips[40:])
-    with export_shards.planned(folder / "release", folder / "out", config="7_class") as plan:
+    with planned(folder / "release", folder / "out", config="7_class") as plan:
         for shard in plan.shards:
-            export_shards.write_shard(shard)
+            write_shard(shard)
     return plan.folder
 
 
@@ -277,13 +276,13 @@ def test_rows_are_counted(exported, release, tmp_path):
 )
 def test_shards_are_even(tmp_path, n_clips, sizes):
     release = write_release(tmp_path / "release", n_clips, 1, n_video=2, n_audio=2)
-    with export_shards.planned(release, tmp_path / "out", config="7_class") as plan:
+    with planned(release, tmp_path / "out", config="7_class") as plan:
         found = [shard.n_rows for shard in plan.shards if shard.split == "train"]
     assert found == sizes
 
 
 def test_shards_keep_the_most_bytes(release, tmp_path):
-    with export_shards.planned(release, tmp_path / "out", max_shard_size="60KB") as plan:
+    with planned(release, tmp_path / "out", max_shard_size="60KB") as plan:
         train = [shard for shard in plan.shards if shard.split == "train"]
     # 40 clips of 16,800 bytes: 672 KB, which are 12 times 60 KB, in each config.
     assert len(train) == 2 * 16
@@ -315,8 +314,8 @@ def test_workers_see_each_clip_once(exported, tmp_path):
 def test_row_groups_have_16_mb_at_most(tmp_path, trim_padding, sizes):
     # Clips of 6 MB each, nearly all of it padding.
     release = write_release(tmp_path / "release", 5, 1, n_video=2200)
-    with export_shards.planned(release, tmp_path / "out", trim_padding=trim_padding) as plan:
-        export_shards.write_shard(plan.shards[0])
+    with planned(release, tmp_path / "out", trim_padding=trim_padding) as plan:
+        write_shard(plan.shards[0])
     metadata = pq.read_metadata(plan.shards[0].path)
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     assert [group.num_rows for group in groups] == sizes
@@ -366,13 +365,13 @@ def test_clips_have_the_same_bytes_in_both_configs(exported):
 # Writes some shards of an export, and is killed in the middle of the next.
 _KILLED = """
     import os, signal, sys
-    from indomer_tools import export_shards
+    from indomer_tools.export import planned, write_shard
 
     release, out, n_shards = sys.argv[1:]
-    with export_shards.planned(release, out) as plan:
+    with planned(release, out) as plan:
         for shard in plan.shards[: int(n_shards)]:
-            export_shards.write_shard(shard)
-        export_shards.write_shard(
+            write_shard(shard)
+        write_shard(
             plan.shards[int(n_shards)], lambda n: os.kill(os.getpid(), signal.SIGKILL)
         )
 """
@@ -397,11 +396,11 @@ def test_killed_export_goes_on(exported, release, tmp_path, n_finished):
 
 def test_damaged_and_stale_shards_are_written_again(exported, release, tmp_path):
     out = tmp_path / "out"
-    with export_shards.planned(release, out, trim_padding=True) as plan:
-        export_shards.write_shard(plan.shards[0])
-    with export_shards.planned(release, out) as plan:
+    with planned(release, out, trim_padding=True) as plan:
+        write_shard(plan.shards[0])
+    with planned(release, out) as plan:
         for shard in plan.shards[1:3]:
-            export_shards.write_shard(shard)
+            write_shard(shard)
     path = plan.shards[1].path
     content = bytearray(path.read_bytes())
     content[100] ^= 1
@@ -436,8 +435,8 @@ def test_killed_process_is_told(release, tmp_path):
 
 
 def test_finish_names_missing_shards(release, tmp_path):
-    with export_shards.planned(release, tmp_path / "out") as plan:
-        entries = [export_shards.write_shard(shard) for shard in plan.shards[1:3]]
+    with planned(release, tmp_path / "out") as plan:
+        entries = [write_shard(shard) for shard in plan.shards[1:3]]
         with pytest.raises(indomer.IndoMERError, match="18 of 20 shards are not written"):
             plan.finish(entries)
     assert not (tmp_path / "out").exists()
@@ -445,22 +444,22 @@ def test_finish_names_missing_shards(release, tmp_path):
 
 def test_release_that_changes_is_refused(tmp_path):
     release = write_release(tmp_path / "release", 12, 3)
-    with export_shards.planned(release, tmp_path / "out") as plan:
-        entries = [export_shards.write_shard(shard) for shard in plan.shards]
+    with planned(release, tmp_path / "out") as plan:
+        entries = [write_shard(shard) for shard in plan.shards]
         path = release / "video_feature" / "train_video_features.pkl"
         path.write_bytes(path.read_bytes() + b"x")
         with pytest.raises(indomer.IndoMERError, match="changed during the export"):
             plan.finish(entries)
         plan.shards[0].path.unlink()
         with pytest.raises(indomer.IndoMERError, match="changed during the export"):
-            export_shards.write_shard(plan.shards[0])
+            write_shard(plan.shards[0])
     assert not (tmp_path / "out").exists()
 
 
 def test_two_exports_to_one_folder(release, tmp_path):
     out = tmp_path / "out"
     with (
-        export_shards.planned(release, out),
+        planned(release, out),
         pytest.raises(indomer.IndoMERError, match="out: another process is exporting"),
     ):
         export(release, out)
@@ -480,8 +479,8 @@ def small_disk(tmp_path):
 
 def test_full_disk(small_disk, release, tmp_path):
     old = write_release(tmp_path / "old", 1, 1, n_video=1, n_audio=1)
-    with export_shards.planned(old, small_disk / "out", config="7_class") as plan:
-        entries = [export_shards.write_shard(shard) for shard in plan.shards]
+    with planned(old, small_disk / "out", config="7_class") as plan:
+        entries = [write_shard(shard) for shard in plan.shards]
         plan.finish(entries)
     before = contents(small_disk / "out")
     filler = small_disk / "filler"
@@ -610,8 +609,8 @@ def test_export_from_an_address(exported, memory_release, tmp_path):
 def test_credentials_are_not_written(memory_release, tmp_path):
     secret = {"token": "not-to-be-written"}
     out = tmp_path / "out"
-    with export_shards.planned(memory_release, out, storage_options=secret) as plan:
-        export_shards.write_shard(plan.shards[0])
+    with planned(memory_release, out, storage_options=secret) as plan:
+        write_shard(plan.shards[0])
     found = contents(tmp_path)
     assert len(found) == 3
     assert not any(b"not-to-be" in content for content in found.values())
@@ -619,11 +618,11 @@ def test_credentials_are_not_written(memory_release, tmp_path):
 
 
 def test_shards_can_be_written_anywhere(exported, release, tmp_path):
-    with export_shards.planned(release, tmp_path / "out") as plan:
+    with planned(release, tmp_path / "out") as plan:
         # In another order than planned, by other threads, and one of them twice.
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            entries = list(pool.map(export_shards.write_shard, plan.shards[::-1]))
-        entries.append(export_shards.write_shard(plan.shards[3]))
+            entries = list(pool.map(write_shard, plan.shards[::-1]))
+        entries.append(write_shard(plan.shards[3]))
         plan.finish(entries)
     assert contents(tmp_path / "out") == contents(exported)
 
@@ -671,7 +670,7 @@ _TOKEN = "hf_" + "x" * 34
 
 def push(release, out, endpoint):
     """Run `indomer export --push-to` against a stand-in of the Hub."""
-    code = "import sys; from indomer_tools.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from indomer_tools.command_line import main; sys.exit(main(sys.argv[1:]))"
     environment = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
     arguments = ["export", release, out, "--config", "7_class", "--push-to", "user/indomer"]
     return run_python(code, *arguments, HF_TOKEN=_TOKEN, **environment)

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import indomer
-from indomer_tools.collate import NO_LABEL, PaddingCollator
-from indomer_tools.sampler import LengthBucketSampler
-from indomer_tools.torch_data import ClipDataset, torch_dataset
+from indomer_tools.train.collate import NO_LABEL, PaddingCollator
+from indomer_tools.train.sampler import LengthBucketSampler
+from indomer_tools.train.torch_data import ClipDataset, torch_dataset
 from tests.support.release_writers import (
     make_clips,
     row_7_class,
@@ -366,7 +366,8 @@ def test_trainer_takes_the_batches(train, tmp_path):
 
 def test_importing_needs_no_torch():
     code = (
-        "import sys, indomer_tools.collate, indomer_tools.sampler, indomer_tools.torch_data;"
+        "import sys, indomer_tools.train.collate, indomer_tools.train.sampler;"
+        "import indomer_tools.train.torch_data;"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

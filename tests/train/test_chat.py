@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import indomer
-from indomer_tools.chat import to_chat
+from indomer_tools.train.chat import to_chat
 from tests.support.places import ROOT
 from tests.support.release_writers import make_clips, write_release
 

@@ -9,7 +9,7 @@ from tests.support.release_writers import make_clips, write_release
 
 pytest.importorskip("sklearn")
 
-from indomer_tools.folds import class_weights, group_folds, sample_weights
+from indomer_tools.train.folds import class_weights, group_folds, sample_weights
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ pytest.importorskip("sklearn")
 
 from sklearn import metrics as sklearn_metrics
 
-from indomer_tools.metrics import (
+from indomer_tools.train.metrics import (
     FEW_CLIPS,
     RareClassWarning,
     compute_metrics,
     evaluate,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::indomer_tools.metrics.RareClassWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::indomer_tools.train.metrics.RareClassWarning")
 
 NAMES = indomer.EMOTIONS
 

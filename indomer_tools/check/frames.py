@@ -1,0 +1,162 @@
+"""What frames hold, in one pass over the bytes of a feature file and with the memory of one clip.
+
+Clips are read in turn into the same memory, where the processor's cache still holds them when they
+are looked at. Padding, which is most of many files, is only searched for bytes that are not zero.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indomer_files import FeatureFile, true_length
+
+# Columns that are looked at first to find all-zero frames.
+_N_PROBES = 4
+
+
+@dataclasses.dataclass
+class Frames:
+    """What one pass over a feature file finds.
+
+    Args:
+        lengths: Frames before the trailing padding, for each clip.
+        nan, infinite: Clip -> how many values.
+        leading, lost: Clip -> how many all-zero frames at its start; between other frames.
+        empty: Clips without any frame that is not zero.
+        columns: Columns that have only one value.
+    """
+
+    lengths: list[int] = dataclasses.field(default_factory=list)
+    nan: dict[str, int] = dataclasses.field(default_factory=dict)
+    infinite: dict[str, int] = dataclasses.field(default_factory=dict)
+    leading: dict[str, int] = dataclasses.field(default_factory=dict)
+    lost: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    empty: list[str] = dataclasses.field(default_factory=list)
+    columns: "_ConstantColumns" = dataclasses.field(default_factory=lambda: _ConstantColumns())
+
+    def add(self, other: "Frames") -> None:
+        """Add what was found in the clips that follow these in the file."""
+        self.lengths += other.lengths
+        self.empty += other.empty
+        for name in ("nan", "infinite", "leading", "lost"):
+            getattr(self, name).update(getattr(other, name))
+        self.columns.add(other.columns)
+
+
+def scan(
+    file: FeatureFile,
+    names: Iterable[str] | None = None,
+    on_clip: Callable[[int], object] | None = None,
+) -> Frames:
+    """Read clips of a feature file once.
+
+    Args:
+        file: The file.
+        names: Which clips; by default all.
+        on_clip: Called with the bytes of each clip after it was looked at.
+    """
+    found = Frames()
+    for name, frames, length in _clips(file, file if names is None else names):
+        found.lengths.append(length)
+        _look_at(found, name, frames[:length])
+        if on_clip is not None:
+            on_clip(frames.nbytes)
+    return found
+
+
+def _clips(file: FeatureFile, names: Iterable[str]) -> Iterator[tuple[str, npt.NDArray[Any], int]]:
+    """Yield (clip, array in memory that is used again, frames before the trailing padding)."""
+    room = np.empty(0, np.float32)
+    for name in names:
+        n_frames, dim = file.shape(name)
+        if file.dtype(name) == np.float32:
+            if room.size < n_frames * dim:
+                room = np.empty(n_frames * dim, np.float32)
+            frames = room[: n_frames * dim].reshape(n_frames, dim)
+            yield name, frames, file.read_into(name, frames) if frames.size else 0
+        else:
+            # Cast to float32, a large float64 would become infinite.
+            frames = file[name]
+            yield name, frames, true_length(frames)
+
+
+def _look_at(found: Frames, name: str, body: npt.NDArray[Any]) -> None:
+    """Note what is wrong with the frames of one clip, its trailing padding left out."""
+    if not len(body):
+        found.empty.append(name)
+        return
+    body = _look_at_zeros(found, name, body)
+    if not np.isfinite(body).all():
+        for counts, is_wrong in ((found.nan, np.isnan), (found.infinite, np.isinf)):
+            n_wrong = int(is_wrong(body).sum())
+            if n_wrong:
+                counts[name] = n_wrong
+    found.columns.look_at(body)
+
+
+def _look_at_zeros(found: Frames, name: str, body: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Note all-zero frames, at the start and further on; return the frames between the ends."""
+    step = max(1, body.shape[1] // _N_PROBES)
+    maybe = np.flatnonzero((body[:, ::step] == 0).all(axis=1))
+    if not len(maybe):
+        return body
+    is_zero = np.zeros(len(body), bool)
+    is_zero[maybe] = ~body[maybe].any(axis=1)
+    others = np.flatnonzero(~is_zero)
+    if not len(others):
+        # Nothing but -0.0, whose bytes are not zero.
+        found.empty.append(name)
+        return body[:0]
+    first, last = int(others[0]), int(others[-1])
+    if first:
+        found.leading[name] = first
+    if last - first >= len(others):
+        found.lost[name] = (first + np.flatnonzero(is_zero[first:last])).tolist()
+    return body[first : last + 1]
+
+
+class _ConstantColumns:
+    """Columns that have had one value so far."""
+
+    def __init__(self) -> None:
+        self._columns = np.empty(0, np.intp)
+        self._values = np.empty(0)
+        self._n_frames = 0
+
+    def look_at(self, body: npt.NDArray[Any]) -> None:
+        if not len(body):
+            return
+        if not self._n_frames:
+            self._columns, self._values = np.arange(body.shape[1]), body[0].copy()
+        elif len(self._columns) and self._columns[-1] >= body.shape[1]:
+            self._keep(self._columns < body.shape[1])
+        self._n_frames += len(body)
+        # Two frames rule out most columns; the others are few enough to be copied.
+        for frames in (body[:2], body):
+            if len(self._columns):
+                self._keep((frames[:, self._columns] == self._values).all(axis=0))
+
+    def add(self, other: "_ConstantColumns") -> None:
+        """Add what other frames had."""
+        if not self._n_frames:
+            self._columns, self._values = other._columns, other._values
+        elif other._n_frames:
+            values = dict(zip(other._columns.tolist(), other._values.tolist()))
+            same = [
+                values.get(column) == value
+                for column, value in zip(self._columns.tolist(), self._values.tolist())
+            ]
+            self._keep(np.array(same, bool))
+        self._n_frames += other._n_frames
+
+    def _keep(self, kept: npt.NDArray[Any]) -> None:
+        self._columns, self._values = self._columns[kept], self._values[kept]
+
+    def values(self) -> dict[int, float]:
+        """Column -> value; nothing where there was but one frame."""
+        if self._n_frames < 2:
+            return {}
+        return dict(zip(self._columns.tolist(), map(float, self._values)))
