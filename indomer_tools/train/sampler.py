@@ -77,17 +77,15 @@ class LengthBucketSampler:
         weights: Sequence[float] | npt.NDArray[Any] | None = None,
     ) -> None:
         self.lengths = clip_lengths(lengths, by)
-        if max_frames is not None and max_frames < 1:
-            raise indomer.IndoMERError(f"max_frames: expected 1 or more, got {max_frames}.")
         if batch_size is None:
-            if max_frames is None:
-                raise indomer.IndoMERError("expected batch_size, max_frames, or both; got neither.")
+            check_limits(batch_size, max_frames)
             batch_size = max(1, len(self.lengths))
         bucket_size = _BATCHES_PER_BUCKET * batch_size if bucket_size is None else bucket_size
         if batch_size < 1 or bucket_size < batch_size:
             raise indomer.IndoMERError(
                 f"expected 1 <= batch_size <= bucket_size, got {batch_size} and {bucket_size}."
             )
+        check_limits(batch_size, max_frames)
         if not 0 <= rank < num_replicas:
             raise indomer.IndoMERError(
                 f"expected 0 <= rank < num_replicas, got {rank} and {num_replicas}."
@@ -210,6 +208,15 @@ class LengthBucketSampler:
         return settings
 
 
+def check_limits(batch_size: int | None, max_frames: int | None) -> None:
+    """Refuse a batch without a limit, or with a senseless one."""
+    if batch_size is None and max_frames is None:
+        raise indomer.IndoMERError("expected batch_size, max_frames, or both; got neither.")
+    for name, limit in (("batch_size", batch_size), ("max_frames", max_frames)):
+        if limit is not None and limit < 1:
+            raise indomer.IndoMERError(f"{name}: expected 1 or more, got {limit}.")
+
+
 def check_settings(state: Mapping[str, Any], settings: Mapping[str, Any], what: str) -> None:
     """Refuse a state that was saved with other settings."""
     others = [
@@ -308,10 +315,11 @@ def clip_lengths(lengths: Any, by: str | None = None) -> npt.NDArray[np.int64]:
 
 def _checked_weights(weights: Any, n_clips: int) -> npt.NDArray[np.float64]:
     """Chances of the clips to be drawn."""
-    checked = np.asarray(weights, np.float64)
+    checked: npt.NDArray[np.float64] = np.asarray(weights, np.float64)
     if checked.shape != (n_clips,) or not (checked >= 0).all() or not 0 < checked.sum() < np.inf:
         raise indomer.IndoMERError(
             f"weights: expected {n_clips} numbers of 0 or more, one for each clip, "
             f"got shape {checked.shape}. sample_weights(split) makes them."
         )
-    return checked / checked.sum()
+    checked = checked / checked.sum()
+    return checked
