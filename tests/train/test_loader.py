@@ -313,10 +313,13 @@ def test_shared_stream_is_not_shared_again(load_train):
     share = distributed.split_dataset_by_node(stream, rank=1, world_size=2)
     with pytest.raises(indomer.IndoMERError, match="already the share of process 1 of 2"):
         make(share)
-    expected = sorted(example["sample_id"] for example in share)
     for n_workers in (0, 2):
-        loader = make(share, rank=0, world_size=1, num_workers=n_workers)
-        assert clips(loader) == expected
+        options = {"rank": 0, "world_size": 1, "num_workers": n_workers}
+        shares = [
+            clips(make(distributed.split_dataset_by_node(stream, rank, 2), **options))
+            for rank in range(2)
+        ]
+        assert len(set(itertools.chain(*shares))) == sum(map(len, shares)) == N_CLIPS
 
 
 def test_state_of_a_stream_itself_is_told(load_train):
@@ -327,7 +330,7 @@ def test_state_of_a_stream_itself_is_told(load_train):
     stream.load_state_dict(stream.state_dict())
     with pytest.warns(UserWarning, match="Load the state of the loader instead") as told:
         loader = make(stream)
-    assert told[0].filename == __file__ or "make" in str(told[0])
+    assert told[0].filename == __file__
     assert len(clips(loader)) == N_CLIPS
 
 
@@ -387,7 +390,7 @@ def test_evaluation_counts_each_clip_once(world_size, load_train):
     for batches in zip(*shares):
         assert len({batch["video_feature"].shape[0] for batch in batches}) == 1
         for batch in batches:
-            known = batch["labels"] >= 0
+            known = batch["labels"].numpy() >= 0
             assert [name is not None for name in batch["sample_id"]] == known.tolist()
             assert (batch["emotion"] >= 0).tolist() == known.tolist()
             seen += zip(
