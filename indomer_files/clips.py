@@ -132,6 +132,10 @@ class ClipReader:
     def check_join(self, split: str) -> list[Row]:
         """Return the rows of a split that will be examples; tell all that is wrong at once."""
         rows = self.rows_by_split[split]
+        for file in self.feature_files(split).values():
+            # Of a file on a server, the rest is read when its clips were: see `clips`.
+            if not file.is_remote:
+                file.verify()
         problems: list[str] = []
         missing_any: set[str] = set()
         for modality, missing, what in self._missing(split):
@@ -162,6 +166,10 @@ class ClipReader:
         files = self.feature_files(split)
         for start, stop in row_ranges:
             for row in rows[start:stop]:
+                if row is rows[-1]:
+                    # Nothing is prepared, or streamed to its end, of files with an unknown rest.
+                    for file in files.values():
+                        file.verify()
                 shapes = {
                     modality: self._shape(modality, file, row[f"{modality}_name"], split)
                     for modality, file in files.items()
