@@ -13,12 +13,13 @@ tag := $(subst /,_,$(subst $(eval) ,_,$(DATASETS)))
 stamp = $(VENV)/.installed-$(1)-$(tag)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-lowest test-engines check lint bench bench-full infos dummy clean
+.PHONY: help venv demo test test-lowest test-engines check lint docs bench bench-full infos dummy clean
 
 help:
 	@echo "make demo    load the synthetic release, show features, counts and one example"
 	@echo "make test    run the tests"
 	@echo "make check   lint, types and tests: what CI runs"
+	@echo "make docs    build the guide and the API reference into build/docs"
 	@echo "make bench   measure the loader and its peers at SCALE=$(SCALE); bench-full at 1"
 	@echo "make infos   write dataset_infos.json again"
 	@echo "make dummy   write the files in dummy_data again"
@@ -52,6 +53,11 @@ lint: $(call stamp,dev)
 
 check: lint
 	$(bin)/python -m pytest
+
+# Warnings are errors: links that lead nowhere, docstrings that do not parse.
+docs: $(call stamp,docs)
+	@$(bin)/python -m sphinx -q -W --keep-going -b html -c docs -d build/doctrees . build/docs
+	@echo "wrote build/docs/index.html"
 
 # The peers need much else, and two of them versions that nothing here needs: they have an
 # environment of their own, and go without what they would bring for servers and pictures.
@@ -109,3 +115,6 @@ $(call stamp,test): setup.cfg pyproject.toml | $(bin)/pip
 
 $(call stamp,dev): setup.cfg pyproject.toml | $(bin)/pip
 	$(call install,[dev])
+
+$(call stamp,docs): setup.cfg pyproject.toml | $(bin)/pip
+	$(call install,[docs])

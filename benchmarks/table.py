@@ -1,4 +1,4 @@
-"""The figures of `side_by_side.py` as a table, for the terminal and for the README."""
+"""The figures of `side_by_side.py` as a table, for the terminal and for the guide."""
 
 import dataclasses
 import os
@@ -14,7 +14,7 @@ class Column:
 
     Args:
         key: Its name in the results.
-        title: What it is, for the README.
+        title: What it is, for the guide.
         head: Two lines over the column in the terminal.
         digits: Digits after the point.
         is_high_better: Whether more is better.
@@ -148,7 +148,7 @@ def _verdict_lines(results):
 
 
 def as_markdown(results):
-    """Yield the lines of the table for the README, with all that is said about it."""
+    """Yield the lines of the table for the guide, with all that is said about it."""
     columns = [column for column in COLUMNS if results.column(column.key)]
     yield "| | " + " | ".join(column.title for column in columns) + " |"
     yield "|---|" + "---:|" * len(columns)
@@ -173,7 +173,7 @@ def _title(name):
 
 
 def _remarks(results, columns):
-    """Yield what is not as one would like it to be: who else is first, what is missed."""
+    """Yield what is not as one would like it to be: who else is fastest, what is missed."""
     others = []
     for column in columns:
         best = results.best(column)
@@ -181,7 +181,8 @@ def _remarks(results, columns):
             titles = " and ".join(CONTENDERS[name].title for name in best)
             others.append(f"{column.title.replace('`', '')} ({titles})")
     if others:
-        yield f"The loader is not first in: {'; '.join(others)}."
+        yield f"The loader is not fastest in: {'; '.join(others)}."
+        yield ""
     missed = [
         f"{CONTENDERS[target.name].title}, {column.title.replace('`', '')}: "
         f"{column.text(value)} instead of {target.value:.4g}"
@@ -190,19 +191,18 @@ def _remarks(results, columns):
     ]
     if missed:
         yield f"Targets that were missed: {'; '.join(missed)}."
+        yield ""
     if results.notes:
         notes = [f"{CONTENDERS[name].title} ({note})" for name, note in results.notes.items()]
         yield f"Did not take part: {', '.join(notes)}."
-    yield (
-        "How each was set up: "
-        + "; ".join(
-            f"{contender.title}: {contender.how}"
-            for contender in (CONTENDERS[name] for name in results.figures)
-            if contender.how
-        )
-        + "."
-    )
+        yield ""
+    yield "How each was set up:"
     yield ""
+    for contender in (CONTENDERS[name] for name in results.figures):
+        if contender.how:
+            yield f"- {contender.title}: {contender.how}"
+    yield ""
+    yield "Where it was measured:"
 
 
 def _surroundings(results):
@@ -210,7 +210,7 @@ def _surroundings(results):
 
 
 def put(results, readme, figure=None):
-    """Write the table between the two comments of a README.
+    """Write the table between the two comments of a page.
 
     Args:
         results: The figures.

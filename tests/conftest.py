@@ -5,6 +5,8 @@ import tempfile
 
 import pytest
 
+pytest.register_assert_rewrite("tests.support")
+
 # Before `datasets` is imported: tests leave the user's cache alone and never ask the Hub.
 _HOME = tempfile.TemporaryDirectory(prefix="indomer-tests-")
 os.environ["HF_HOME"] = _HOME.name

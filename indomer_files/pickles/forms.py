@@ -30,6 +30,7 @@ class EntryForm:
         shape: (T, D) of the array.
         dtype: As it is stored.
         n_kept: Objects that an unpickler keeps for later use.
+        n_left: 1 if the entry stays on the stack until it is appended with others, else 0.
     """
 
     before: bytes
@@ -40,11 +41,12 @@ class EntryForm:
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     n_kept: int
+    n_left: int
 
     @classmethod
     def of(
         cls, source: ByteSource, entry: StoredArray, start: int, stop: int, frames: list[int],
-        n_kept: int,
+        n_kept: int, n_left: int,
     ) -> "EntryForm | None":  # fmt: skip
         """The form of an entry that was walked through, or None where it has none.
 
@@ -54,7 +56,7 @@ class EntryForm:
             start: Place of its first opcode.
             stop: Place of the first opcode of the next entry.
             frames: Places of the lengths of the frames that begin in it.
-            n_kept: Objects of it that an unpickler keeps for later use.
+            n_kept, n_left: As above.
         """
         payload = entry.payload
         payload_stop = payload.start + payload.stored
@@ -79,7 +81,8 @@ class EntryForm:
             # Lengths of frames differ.
             after = after[:frame] + bytes(8) + after[frame + 8 :]
         before += _NAME_OPCODE
-        return cls(before, between, after, frame, payload.stored, entry.shape, entry.dtype, n_kept)
+        n_bytes, shape, dtype = payload.stored, entry.shape, entry.dtype
+        return cls(before, between, after, frame, n_bytes, shape, dtype, n_kept, n_left)
 
     @property
     def n_after(self) -> int:

@@ -69,7 +69,8 @@ class Walker:
         self._n_kept = 0
         self._may_skim, self._is_form_next = may_skim, False
         self._last: StoredArray | None = None
-        self._begun: tuple[int, int] | None = None
+        # Of the entry that is walked through: its place, objects kept before it, stack and marks.
+        self._begun: tuple[int, int, int, int] | None = None
         self._frames: list[int] = []
 
     @property
@@ -462,14 +463,22 @@ class Walker:
     def _learn_form(self) -> None:
         """Note the form of the entry that ends here; two alike are that of those to come."""
         start = self._window.opcode_start
-        begun, self._begun = self._begun, (start, self._n_kept)
-        frames, self._frames = self._frames, []
+        before, frames = self._begun, self._frames
+        self._begin_entry(start)
         form = None
-        if self._may_skim and begun is not None and self._last is not None:
-            n_kept = self._n_kept - begun[1]
-            form = EntryForm.of(self._source, self._last, begun[0], start, frames, n_kept)
+        if self._may_skim and before is not None and self._last is not None:
+            begun, n_kept, n_stack, n_marks = before
+            # One more on the stack, to be appended with others later; or appended by itself.
+            n_left = len(self._stack) - n_stack
+            if n_left in (0, 1) and n_marks == len(self._marks):
+                n_kept = self._n_kept - n_kept
+                form = EntryForm.of(self._source, self._last, begun, start, frames, n_kept, n_left)
         self._is_form_next = form is not None and form == self.form
         self.form = form
+
+    def _begin_entry(self, start: int) -> None:
+        self._begun = (start, self._n_kept, len(self._stack), len(self._marks))
+        self._frames = []
 
     def _skim(self) -> Iterator[StoredArray]:
         """Yield what entries hold as long as they have the form."""
@@ -491,10 +500,11 @@ class Walker:
             start = stop + form.n_after
             window = after[form.n_after :]
         # Go on as if the entry that begins here, without the form, had just been begun.
-        self._stack[-1:] = [*[COLLECTED] * n_skimmed, EntryDict()]
-        self._collected += n_skimmed
+        self._stack[-1:] = [COLLECTED] * (n_skimmed * form.n_left)
+        self._collected += n_skimmed * form.n_left
         self._n_kept += n_skimmed * form.n_kept
-        self._begun, self._frames = (start, self._n_kept), []
+        self._begin_entry(start)
+        self._stack.append(EntryDict())
         self._window.go_to(start, window)
         self._opcodes_left = self._limits.max_opcodes_per_entry
         self._is_form_next = False

@@ -63,7 +63,7 @@ class Scores:
     confusion: npt.NDArray[np.int64]
 
     def to_dict(self) -> dict[str, float]:
-        """Flat floats: macro_f1, weighted_f1, accuracy, and f1_, recall_, precision_ per class."""
+        """Flat floats: `macro_f1`, `weighted_f1`, `accuracy`, and `f1_NAME` and so on per class."""
         scores = {name: float(getattr(self, name)) for name in _OVERALL}
         for metric in ("f1", "recall", "precision"):
             values = getattr(self, metric)
@@ -185,8 +185,8 @@ def compute_metrics(
         names: The class list, as in `evaluate`.
 
     Returns:
-        A function of an `EvalPrediction` that gives macro_f1, weighted_f1, accuracy and the f1_ of
-        each class, as floats.
+        A function of an `EvalPrediction` that gives `macro_f1`, `weighted_f1`, `accuracy` and the
+        F1 of each class, as floats.
         Predictions are logits (n_clips, n_classes), class ids (n_clips,), or a tuple of outputs
         whose first is one of these. Clips whose label is -100 are left out. To keep the best
         checkpoint: `TrainingArguments(metric_for_best_model="macro_f1", ...)`.

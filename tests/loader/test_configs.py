@@ -100,7 +100,7 @@ def test_label_language_changes_names_and_keeps_ids(load_rows, load, dummy_dir):
         (["video"], {"text", "audio_feature", "audio_length"}),
         (("audio", "text"), {"video_feature", "video_length"}),
     ],
-    ids=str,
+    ids=["text", "text alone", "video", "audio and text"],
 )
 def test_modalities_left_out_take_their_columns_along(load_rows, dummy_dir, modalities, absent):
     rows = load_rows("7_class", dummy_dir, modalities=modalities)

@@ -209,6 +209,56 @@ def value_file(value):
     return pickle_file(entry(extra=f"BINUNICODE 'note' ; {value}"))
 
 
+def repeated(times, *lines):
+    """Return the line of the same opcodes, many times."""
+    return push("RAW", assemble(*lines) * times)
+
+
+def many_clips(n_clips, note):
+    """Return the lines of a file of clips without frames, each with a note."""
+    empty = array(shape=numbers(0, 1), payload=binary(b""))
+    entries = [entry("BINGET 0", text(f"c{i}"), f"{text('note')} ; {note}") for i in range(n_clips)]
+    appended = [f"{item} ; APPEND" for item in entries]
+    return joined("EMPTY_LIST", empty, "MEMOIZE ; POP", *appended, "STOP")
+
+
+def clip_like(i):
+    """Return the lines of a clip as `alike` has them; memo: two keys, dtype, shape, order."""
+    return f"""
+        EMPTY_DICT ; MEMOIZE
+        MARK
+        BINGET 0 ; SHORT_BINUNICODE 'clip_{i}' ; MEMOIZE
+        BINGET 1
+        BINGET 2
+        MARK
+        BINBYTES {PAYLOAD!r}
+        MEMOIZE
+        BINGET 3 ; BINGET 4 ; BINGET 5
+        TUPLE
+        MEMOIZE
+        REDUCE
+        MEMOIZE
+        SETITEMS
+    """
+
+
+# Where the memo ends behind the clips of `alike`: six objects, then five of each clip.
+LAST_PLACE = 6 + 5 * 8 - 1
+
+
+def alike(*entries):
+    """Return the lines of a file of eight clips that are written alike, and of more entries."""
+    before = f"""
+        BINUNICODE 'video_name' ; MEMOIZE ; POP
+        BINUNICODE 'video_feature' ; MEMOIZE ; POP
+        GLOBAL 'numpy.core.numeric _frombuffer' ; MEMOIZE ; POP
+        {dtype()} ; MEMOIZE ; POP
+        {numbers(2, 3)} ; MEMOIZE ; POP
+        BINUNICODE 'C' ; MEMOIZE ; POP
+    """
+    return pickle_file(*map(clip_like, range(1, 9)), *entries, before=before)
+
+
 class CountingFile(io.BytesIO):
     """A file in memory that counts the bytes read from it."""
 

@@ -2,12 +2,21 @@
 
 import io
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 
 import indomer
 from indomer_files.pickles import walker
+from tests.support.pickle_writers import (
+    LAST_PLACE,
+    PAYLOAD,
+    alike,
+    assemble,
+    binary,
+    from_buffer,
+)
 from tests.support.release_writers import assert_same_bits
 
 
@@ -168,3 +177,35 @@ def test_long_file_with_any_byte_changed_reads_as_if_walked(protocol, n_frames, 
             content[place] = value
             assert outcome(bytes(content)) == walked(bytes(content)), (place, value)
         content[place] = kept
+
+
+def test_places_shifted_after_clips_alike_read_as_unpickled():
+    # MEMOIZE counts what is kept: keeping something in a place that was counted, but not looked
+    # at, must not shift what comes after it.
+    pickled = assemble(
+        alike(
+            f"""
+                EMPTY_DICT
+                MEMOIZE
+                MARK
+                BINGET 0 ; SHORT_BINUNICODE 'last'
+                BINGET 1
+                NONE ; BINPUT 30 ; POP
+                {from_buffer(binary(PAYLOAD))}
+                MEMOIZE
+                {from_buffer(binary(PAYLOAD[::-1]))}
+                MEMOIZE
+                POP ; POP
+                BINGET {LAST_PLACE + 3}
+                SETITEMS
+            """
+        )
+    )
+    with warnings.catch_warnings():
+        # numpy 2 has renamed the module of the file.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        expected = {entry["video_name"]: entry["video_feature"] for entry in pickle.loads(pickled)}
+    with indomer.FeatureFile(io.BytesIO(pickled)) as features:
+        assert list(features) == list(expected)
+        for name, frames in expected.items():
+            assert features[name].tobytes() == frames.tobytes()

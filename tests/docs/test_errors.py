@@ -1,0 +1,173 @@
+"""The table of errors is complete, and each message reads as it says there."""
+
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+
+import indomer
+import indomer_tools
+from tests.support.markdown import codes, page
+from tests.support.places import ROOT
+
+RUNS_SCRIPTS = int(datasets.__version__.split(".")[0]) < 4
+
+
+@pytest.fixture
+def release(tmp_path, dummy_dir):
+    """A copy of the dummy data, to break."""
+    return Path(shutil.copytree(dummy_dir, tmp_path / "release"))
+
+
+def _no_data_dir(release):
+    return {"data_dir": None}
+
+
+def _no_folder(release):
+    return {"data_dir": release / "elsewhere"}
+
+
+def _no_split(release):
+    (release / "7_class" / "train.json").unlink()
+
+
+def _no_features(release):
+    (release / "video_feature" / "train_video_features.pkl").unlink()
+
+
+def _one_clip_less(release):
+    path = release / "audio_feature" / "val_audio_features.pkl"
+    path.write_bytes(pickle.dumps(pickle.loads(path.read_bytes())[1:]))
+
+
+def _other_width(release):
+    path = release / "video_feature" / "train_video_features.pkl"
+    entries = [
+        entry | {"video_feature": np.ones((12, 5), "f4")}
+        for entry in pickle.loads(path.read_bytes())
+    ]
+    path.write_bytes(pickle.dumps(entries))
+
+
+def _other_label(release):
+    path = release / "7_class" / "val.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    rows[0]["label"] = "bosan"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+
+
+class _Attack:
+    def __reduce__(self):
+        return os.system, ("echo this would run",)
+
+
+def _attack(release):
+    path = release / "audio_feature" / "train_audio_features.pkl"
+    path.write_bytes(pickle.dumps([_Attack()], protocol=4))
+
+
+def _cut_short(release):
+    path = release / "audio_feature" / "train_audio_features.pkl"
+    path.write_bytes(path.read_bytes()[:9000])
+
+
+def _git_lfs_pointer(release):
+    path = release / "audio_feature" / "train_audio_features.pkl"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+
+
+def _html_page(release):
+    path = release / "audio_feature" / "train_audio_features.pkl"
+    path.write_bytes(b"<!DOCTYPE html><html></html>")
+
+
+def _no_clip(release):
+    if not hasattr(datasets, "Video"):
+        pytest.skip("this datasets has no videos")
+    (release / "clips").mkdir()
+    rows = json.loads((release / "7_class" / "train.json").read_text(encoding="utf-8"))
+    rows += json.loads((release / "7_class" / "val.json").read_text(encoding="utf-8"))
+    for row in rows[1:]:
+        (release / "clips" / row["video"]).touch()
+    return {"media_dir": release / "clips"}
+
+
+def _occupied_folder(release):
+    (release.parent / "out").mkdir()
+    (release.parent / "out" / "notes.txt").touch()
+    indomer_tools.export(release, release.parent / "out")
+
+
+def _no_server(release):
+    return {"data_dir": "http://127.0.0.1:1/release"}
+
+
+def _unknown_split(release):
+    return {"split": "val"}
+
+
+# Message as in the guide -> what brings it about: breaks the release or returns options.
+LOADER_ERRORS = {
+    "No data_dir.": _no_data_dir,
+    "data_dir '...': no such folder.": _no_folder,
+    "No train split of 7_class. Looked for ...": _no_split,
+    "No video features for train. Looked for ...": _no_features,
+    "7_class/val: 1 of 7 clips (first: ...) have no audio features.": _one_clip_less,
+    "...: expected shape (T, 673), found (12, 5).": _other_width,
+    "7_class/val: 1 of 7 rows (first: ...) have an unknown label.": _other_label,
+    "...: refused 'posix.system'. Nothing was run.": _attack,
+    "... The file is cut short, probably by an interrupted download: fetch it again.": _cut_short,
+    "... this looks like a git-lfs pointer, not the file itself; run git lfs pull.": (
+        _git_lfs_pointer
+    ),
+    "... this looks like an HTML page, probably the download page instead of the file.": _html_page,
+    "...: could not be read in 5 attempts": _no_server,
+    "7_class/train: 1 of 14 clips (first: ...) have no video file in '...'.": _no_clip,
+    "...: this folder is there and not an export.": _occupied_folder,
+    "Unknown split 'val'. Choose train or validation.": _unknown_split,
+}
+NO_SCRIPTS = "Dataset scripts are no longer supported, but found indomer.py"
+NO_MODULE = "module 'indomer' has no attribute 'load_dataset'"
+
+
+def _pattern(message):
+    return ".*".join(map(re.escape, message.split("...")))
+
+
+def test_errors_table_lists_exactly_those_that_are_tried():
+    (table,) = page("docs/errors.md").tables("")
+    assert [codes(row[0])[0] for row in table] == [*LOADER_ERRORS, NO_SCRIPTS, NO_MODULE]
+
+
+@pytest.mark.parametrize("message", LOADER_ERRORS)
+def test_errors_read_as_in_the_guide(message, release, load):
+    with pytest.raises(indomer.IndoMERError, match=_pattern(message)):
+        options = {"data_dir": release} | (LOADER_ERRORS[message](release) or {})
+        load("7_class", **options)
+
+
+@pytest.mark.skipif(RUNS_SCRIPTS, reason="datasets 3 runs scripts")
+def test_error_of_newer_datasets_reads_as_in_the_guide():
+    with pytest.raises(RuntimeError, match=_pattern(NO_SCRIPTS)):
+        datasets.load_dataset(str(ROOT / "indomer.py"), "7_class")
+
+
+def test_error_of_a_folder_called_indomer_reads_as_in_the_guide(tmp_path):
+    (tmp_path / "indomer").mkdir()
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", "import indomer; indomer.load_dataset"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert re.search(_pattern(NO_MODULE), done.stderr)
