@@ -31,6 +31,7 @@ def run(command, *options):
     return process.stdout
 
 
+@pytest.mark.slow
 def test_side_by_side_makes_table_figure_and_json(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("matplotlib")
@@ -79,6 +80,7 @@ def test_loader_figures():
     assert "reload" in run("loader.py", "reload")
 
 
+@pytest.mark.slow
 def test_export_figures(tmp_path):
     results = tmp_path / "results.json"
     run("export.py", "write", "read", "--json", results)

@@ -163,8 +163,13 @@ def test_long_file_cut_at_any_byte_raises(protocol, walked):
         assert issubclass(found[0], indomer.IndoMERError)
 
 
-@pytest.mark.parametrize("protocol", [4, 5])
-@pytest.mark.parametrize("n_frames", [3, 4500])
+@pytest.mark.parametrize(
+    ("n_frames", "protocol"),
+    [
+        pytest.param(3, 5, marks=pytest.mark.long),
+        *(pytest.param(*row, marks=pytest.mark.slow) for row in ((3, 4), (4500, 4), (4500, 5))),
+    ],
+)
 def test_long_file_with_any_byte_changed_reads_as_if_walked(protocol, n_frames, walked):
     content = bytearray(pickle.dumps(make_entries(7, n_frames), protocol))
     # The bytes around payloads, and a few of the payloads.
