@@ -42,9 +42,11 @@ side_by_side := -n logical --maxprocesses 4 --dist worksteal
 test: $(call stamp,test)
 	$(pytest) $(side_by_side) -m "not slow" $(ARGS)
 
-# Without servers, kills, workers, browsers, benchmarks, and pickles damaged at every byte.
+# Without servers, kills, workers, browsers, benchmarks, examples and README, and without pickles
+# that are damaged at every byte or hold thousands of clips.
 test-fast: $(call stamp,test)
-	$(pytest) $(side_by_side) -m "not slow and not long" $(ARGS)
+	$(pytest) $(side_by_side) -m "not slow and not long" \
+		--ignore tests/docs --ignore tests/test_readme.py $(ARGS)
 
 # File by file: two of them at the same time, but no two processes with the same gigabytes.
 test-slow: $(call stamp,test)
