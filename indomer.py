@@ -47,7 +47,7 @@ __version__ = "0.1.0"
 # Old `datasets` takes an import at the beginning of a line for the name of a package on PyPI, and
 # runs a copy of this file elsewhere, where the folder beside it is not found.
 _PACKAGE_ADVICE = (
-    f"indomer.py {__version__} needs the package indomer_files of the same version. Run "
+    f"indomer.py needs the package indomer_files of the same version ({__version__}). Run "
     "`pip install .` in the checkout that this file is from, or start Python in that folder."
 )
 try:
