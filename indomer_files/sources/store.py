@@ -186,7 +186,8 @@ def _find(folder: str) -> list[str]:
     """Paths of all files below a folder; each folder once, however many links lead to it."""
     paths: list[str] = []
     seen: set[tuple[int, int]] = set()
-    waiting, linked = [folder], []
+    waiting: list[str] = [folder]
+    linked: list[str] = []
     # Links last: what is there under its own name is called so.
     while waiting or linked:
         here = waiting.pop() if waiting else linked.pop()

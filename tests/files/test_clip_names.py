@@ -39,8 +39,7 @@ def test_names_with_folders_are_joined(tmp_path, load, folder, where):
         named = [{**clip, "id": folder + clip["id"]} for clip in clips]
         if where in ("json", "everywhere"):
             rows = [
-                {**row_7_class(named), "sample_id": clip["id"]}
-                for clip, named in zip(clips, named)
+                {**row_7_class(named), "sample_id": clip["id"]} for clip, named in zip(clips, named)
             ]
             write_split(data, "7_class", split, rows)
         if where in ("features", "everywhere"):
