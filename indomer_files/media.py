@@ -7,6 +7,7 @@ from typing import Any
 
 from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError
+from indomer_files.label_texts import is_whole_text
 from indomer_files.schema import MEDIA_ENDINGS
 from indomer_files.sources import Store
 
@@ -47,6 +48,10 @@ class MediaFolder:
         found = [path for path in addresses if n_alike[path] == max(n_alike.values())]
         if len(found) > 1:
             raise IndoMERError(f"{name} is there twice: {', '.join(found)}. Remove all but one.")
+        if found and not is_whole_text(found[0]):
+            raise IndoMERError(
+                f"{found[0]!r}: a path that is not UTF-8, which no table holds. Rename its folder."
+            )
         return {"bytes": None, "path": found[0]} if found else None
 
 

@@ -123,6 +123,14 @@ def test_folder_that_is_not_there_or_no_folder_is_told(tmp_path):
         MediaFolder(str(tmp_path / "clip_1_Cooking_1.mp4"))
 
 
+def test_path_that_no_table_can_hold_is_refused(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    touch(folder / "clip_1_Cooking_1.mp4")
+    with pytest.raises(indomer.IndoMERError, match=r"caf.udce9.*not UTF-8.*Rename") as caught:
+        MediaFolder(str(tmp_path)).of("video", "clip_1_Cooking_1.mp4")
+    assert str(caught.value).isprintable()
+
+
 def test_a_real_folder_comes_before_a_link_to_it(tmp_path):
     touch(tmp_path / "real" / "clip_1_Cooking_1.mp4")
     (tmp_path / "latest").symlink_to(tmp_path / "real")
