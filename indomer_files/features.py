@@ -160,6 +160,19 @@ class FeatureFile:
         return self._clip(name).dtype
 
     @property
+    def is_remote(self) -> bool:
+        """Whether it is read from a server, by requests."""
+        return self._source.is_remote
+
+    def verify(self) -> None:
+        """Read all but the arrays, up to the end of the file.
+
+        Raises:
+            UnsafePickleError, IndoMERError: What the class says, wherever in the file it is.
+        """
+        self._index.complete()
+
+    @property
     def protocol(self) -> int:
         """Pickle protocol of the file."""
         return self._index.complete().protocol

@@ -134,7 +134,7 @@ LOADER_ERRORS = {
     "data_dir '...': no such folder.": _no_folder,
     "No train split of 7_class. Looked for ...": _no_split,
     "No video features for train. Looked for ...": _no_features,
-    "7_class/val: 1 of 7 clips (first: ...) have no audio features.": _one_clip_less,
+    "7_class/val: 1 of 7 clips (first: ...) have no audio features in ...": _one_clip_less,
     "...: expected shape (T, 673), found (12, 5).": _other_width,
     "7_class/val: 1 of 7 rows (first: ...) have an unknown label.": _other_label,
     ".../train.json, row 3: half a character in 'text'": _half_a_character,
