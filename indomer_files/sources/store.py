@@ -134,8 +134,15 @@ class Store:
         return {path.rstrip("/").rsplit("/", 1)[-1] for path in paths}
 
     def find(self, folder: str) -> list[str]:
-        """Paths of all files below a folder."""
-        return list(self._query(self.fs.find, folder))
+        """Paths of all files below a folder; on a disk, also below those that it links to."""
+        if not self.is_local:
+            return list(self._query(self.fs.find, folder))
+        try:
+            return _find(folder)
+        except OSError as reason:
+            raise self.error(
+                f"{reason.filename}: {reason.strerror}. Pass a folder that you may read."
+            ) from reason
 
     def identity(self, path: str) -> Identity | None:
         """What tells a file from a changed one, or None where it is gone."""
@@ -208,3 +215,28 @@ class Store:
         if isinstance(reason, _NOT_TRIED_AGAIN):
             raise error
         return reason
+
+
+def _find(folder: str) -> list[str]:
+    """Paths of all files below a folder; each folder once, however many links lead to it."""
+    paths: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    waiting: list[str] = [folder]
+    linked: list[str] = []
+    # Links last: what is there under its own name is called so.
+    while waiting or linked:
+        here = waiting.pop() if waiting else linked.pop()
+        stat = os.stat(here)
+        if (stat.st_dev, stat.st_ino) in seen:
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        with os.scandir(here) as entries:
+            for entry in entries:
+                if not entry.is_dir():
+                    paths.append(entry.path)
+                elif entry.is_symlink():
+                    linked.append(entry.path)
+                else:
+                    waiting.append(entry.path)
+        linked.sort(reverse=True)
+    return paths
