@@ -76,7 +76,7 @@ try:
         SPLITS,
     )
     from indomer_files.sources import absolute
-    from indomer_files.tables import BATCH_ROWS, make_tables
+    from indomer_files.tables import BATCH_ROWS, make_tables, remove_tables
 except ModuleNotFoundError as _error:
     if _error.name is None or _error.name.partition(".")[0] != "indomer_files":
         raise
@@ -399,8 +399,7 @@ class IndoMER(datasets.GeneratorBasedBuilder):
         # `datasets` goes on in the folder of a run that was killed: tables written by another
         # number of processes would stay in the cache for good.
         if self._output_dir.endswith(".incomplete") and os.path.isdir(self._output_dir):
-            for entry in os.scandir(self._output_dir):
-                os.unlink(entry)
+            remove_tables(self._output_dir, self.dataset_name)
         super()._download_and_prepare(*args, **kwargs)
 
     def _prepare_split_single(self, **kwargs: Any) -> Iterator[Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import indomer
-from indomer_files.schema import CONFIGS, MODALITIES
+from indomer_files import Release
+from indomer_files.schema import CONFIGS, FEATURE_DIMS, MODALITIES
 from indomer_tools import demo, infos
 from indomer_tools.check import check
 from indomer_tools.check.html import to_html
@@ -74,6 +75,8 @@ def _add_check_arguments(command: argparse.ArgumentParser) -> None:
 
 def _run_check(args: argparse.Namespace) -> int:
     try:
+        for path in filter(None, (args.json, args.html)):
+            _check_is_no_part(path, args.data_dir)
         report = check(args.data_dir, sha256=args.sha256 or None, progress=True)
         if args.json is not None:
             _write(args.json, report.to_json())
@@ -88,6 +91,16 @@ def _run_check(args: argparse.Namespace) -> int:
         # Not every terminal can show what transcripts hold.
         print(line.encode(encoding, "backslashreplace").decode(encoding))
     return report.exit_status(args.strict)
+
+
+def _check_is_no_part(path: Path, data_dir: str) -> None:
+    """Raise IndoMERError if a report would be written over a file of the release."""
+    release = Release(data_dir)
+    for part in release.identity(FEATURE_DIMS) if release.store.is_local and path.exists() else ():
+        if os.path.samefile(part, path):
+            raise indomer.IndoMERError(
+                f"{path}: this is a file of the release. Write the report to another file."
+            )
 
 
 def _write(path: Path, text: str) -> None:

@@ -28,7 +28,7 @@ from indomer_tools.export.contents import (
 )
 from indomer_tools.export.croissant import to_croissant
 from indomer_tools.export.figures import Picture, pictures, write_pictures
-from indomer_tools.export.folder import MANIFEST
+from indomer_tools.export.folder import MANIFEST, write_file
 from indomer_tools.export.metadata import export_infos_text, front_matter
 from indomer_tools.wording import listed, size_words
 
@@ -84,7 +84,7 @@ def write_card(folder: Path) -> list[Path]:
     }
     for name, text in texts.items():
         path = folder / name
-        path.write_bytes(text.encode("utf-8"))
+        write_file(path, text.encode("utf-8"))
         written.append(path)
     return written
 

@@ -7,6 +7,7 @@ the same bytes.
 
 import dataclasses
 import importlib.util
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from indomer_tools.export.contents import (
     english_names,
     published_names,
 )
+from indomer_tools.export.folder import write_file
 
 HINT = "The card has no figures: they need matplotlib (pip install 'indomer[report]')."
 
@@ -110,7 +112,9 @@ def _write(picture: Picture, path: Path) -> Path:
         figure.text(left, below, picture.subtitle, size=11.5, color=_SOFT, va="top")
         picture.draw(figure)
         # Without the version of matplotlib in the file.
-        figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=_DPI, metadata={"Software": None})
+    write_file(path, content.getvalue())
     return path
 
 

@@ -4,6 +4,13 @@ import os
 
 import indomer
 
+# Files of an export of which the next may have others, as `fnmatch` has it.
+_EXPORTED_PATTERNS = (
+    "data/[37]_class/train-[0-9]*-of-[0-9]*.parquet",
+    "data/[37]_class/validation-[0-9]*-of-[0-9]*.parquet",
+    *(f"assets/{name}.png" for name in ("topics", "emotions", "agreement", "lengths")),
+)
+
 
 def push(folder: str | os.PathLike[str], hub_id: str) -> str:
     """Upload an exported folder to the Hugging Face Hub.
@@ -31,7 +38,7 @@ def push(folder: str | os.PathLike[str], hub_id: str) -> str:
             repo_type="dataset",
             folder_path=os.fspath(folder),
             commit_message=f"Export by indomer {indomer.__version__}",
-            delete_patterns=["data/*_class/*.parquet", "assets/*.png"],
+            delete_patterns=list(_EXPORTED_PATTERNS),
         )
     # Of the versions of huggingface_hub, some use requests (an OSError) and some httpx.
     except (HfHubHTTPError, LocalTokenNotFoundError, OSError, RuntimeError) as error:

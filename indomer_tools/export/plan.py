@@ -25,6 +25,7 @@ from indomer_files.errors import is_disk_full
 from indomer_files.schema import CONFIGS
 from indomer_tools.export import folder as folders
 from indomer_tools.export.card import write_card
+from indomer_tools.export.lock import locked
 from indomer_tools.export.shards import Entry, Shard, Source
 from indomer_tools.file_digest import size_and_sha256
 
@@ -140,7 +141,7 @@ def planned(
     max_bytes = _n_bytes_of(max_shard_size)
     release = indomer.Release(data_dir, storage_options)
     out = folders.check_place(out, release)
-    with folders.locked(out):
+    with locked(out):
         folders.recover(out)
         folders.check_replaceable(out)
         source = _checked(Source(release.data_dir, options, storage_options), configs[0])
