@@ -47,7 +47,7 @@ __version__ = "0.1.0"
 # Old `datasets` takes an import at the beginning of a line for the name of a package on PyPI, and
 # runs a copy of this file elsewhere, where the folder beside it is not found.
 _PACKAGE_ADVICE = (
-    f"indomer.py {__version__} needs the package indomer_files of the same version. Run "
+    f"indomer.py needs the package indomer_files of the same version ({__version__}). Run "
     "`pip install .` in the checkout that this file is from, or start Python in that folder."
 )
 try:
@@ -469,11 +469,10 @@ def load_dataset(
         streaming: Read examples straight from the released files, without preparing anything.
         cache_dir: Where prepared tables are kept; by default the cache of `datasets`.
         num_proc: Processes that prepare.
-        modalities, trim_padding, on_missing, label_language, video_dim, audio_dim, media_dir,
-            source_options: As in `IndoMERConfig`.
-        features, download_config, download_mode, verification_mode, keep_in_memory, token,
-            storage_options: As in `datasets.load_dataset`.
         trust_remote_code: Not needed here; `datasets.load_dataset` 3.x asks for it.
+
+    From `modalities` to `source_options`, arguments are those of `IndoMERConfig`; from `features`
+    to `storage_options`, those of `datasets.load_dataset`.
 
     Returns:
         `DatasetDict`, `Dataset`, `IterableDatasetDict` or `IterableDataset`, as

@@ -75,6 +75,8 @@ class ClipReader:
         self._media = ("video", "audio") if media_dir is not None else ()
         self._sources = dict(sources or {})
         self._files_by_split: dict[str, dict[str, FeatureFile]] = {}
+        # Splits of which it was said what is missing.
+        self._told: set[str] = set()
         # `datasets` 5 shuffles and interleaves streams with a thread for each of them.
         self._lock = threading.Lock()
 
@@ -132,6 +134,10 @@ class ClipReader:
     def check_join(self, split: str) -> list[Row]:
         """Return the rows of a split that will be examples; tell all that is wrong at once."""
         rows = self.rows_by_split[split]
+        for file in self.feature_files(split).values():
+            # Of a file on a server, the rest is read when its clips were: see `clips`.
+            if not file.is_remote:
+                file.verify()
         problems: list[str] = []
         missing_any: set[str] = set()
         for modality, missing, what in self._missing(split):
@@ -146,8 +152,9 @@ class ClipReader:
                 "Use files of one release, or pass on_missing='skip' (leave such clips out) or "
                 "on_missing='empty' (give them no frames, no file).",
             )
-        for problem in problems:
+        for problem in problems if split not in self._told else ():
             logger.warning("%s: on_missing=%r.", problem, self._on_missing)
+        self._told.add(split)
         if self._on_missing == "skip":
             rows = [row for row in rows if row["sample_id"] not in missing_any]
             if not rows:
@@ -162,6 +169,10 @@ class ClipReader:
         files = self.feature_files(split)
         for start, stop in row_ranges:
             for row in rows[start:stop]:
+                if row is rows[-1]:
+                    # Nothing is prepared, or streamed to its end, of files with an unknown rest.
+                    for file in files.values():
+                        file.verify()
                 shapes = {
                     modality: self._shape(modality, file, row[f"{modality}_name"], split)
                     for modality, file in files.items()
@@ -202,7 +213,7 @@ class ClipReader:
                     missing.append(row)
                 else:
                     self._check_width(modality, file, name, shape)
-            yield modality, missing, f"{modality} features"
+            yield modality, missing, f"{modality} features in {file.name}"
         for modality in self._media:
             missing = [row for row in rows if row[modality] is None]
             yield modality, missing, f"{modality} file in {self._media_dir!r}"
@@ -210,8 +221,7 @@ class ClipReader:
     def _has_media(self, row: Row, split: str) -> bool:
         if all(row[modality] is not None for modality in self._media):
             return True
-        if self._on_missing == "error":
-            self.check_join(split)
+        self._tell(split)
         return self._on_missing == "empty"
 
     def _shape(
@@ -221,9 +231,13 @@ class ClipReader:
             shape = file.shape(name)
             self._check_width(modality, file, name, shape)
             return shape
-        if self._on_missing == "error":
-            self.check_join(split)
+        self._tell(split)
         return None if self._on_missing == "skip" else (0, self.dims[modality])
+
+    def _tell(self, split: str) -> None:
+        """Say once for a split how much is missing, or raise where that is an error."""
+        if split not in self._told:
+            self.check_join(split)
 
     def _check_width(
         self, modality: str, file: FeatureFile, name: str, shape: tuple[int, int]

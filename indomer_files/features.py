@@ -1,5 +1,6 @@
 """Feature pickles as mappings from clip name to array, and the padding of arrays."""
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,7 @@ from fsspec.spec import AbstractFileSystem
 
 from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, UnsafePickleError
-from indomer_files.file_kinds import describe_other_than_pickle
+from indomer_files.file_kinds import describe_other_than
 from indomer_files.pickles import Limits, PickleIndex, Rules, StoredArray, Walker, read_content
 from indomer_files.sources import FileSource, Store, open_source
 
@@ -25,7 +26,7 @@ PICKLE_RULES = Rules(
     form='{"video_name": str, "video_feature": array of shape (T, D)}, or the same for audio',
     error=IndoMERError,
     unsafe_error=UnsafePickleError,
-    describe_other=describe_other_than_pickle,
+    describe_other=functools.partial(describe_other_than, "pickle"),
     conversions={
         "torch": "Convert tensors to arrays (tensor.numpy()) and pickle those. ",
         "pandas": "Write a list of dicts of numpy arrays instead of pandas objects. ",
@@ -157,6 +158,19 @@ class FeatureFile:
     def dtype(self, name: str) -> np.dtype[Any]:
         """Stored dtype of one clip, without reading it."""
         return self._clip(name).dtype
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is read from a server, by requests."""
+        return self._source.is_remote
+
+    def verify(self) -> None:
+        """Read all but the arrays, up to the end of the file.
+
+        Raises:
+            UnsafePickleError, IndoMERError: What the class says, wherever in the file it is.
+        """
+        self._index.complete()
 
     @property
     def protocol(self) -> int:

@@ -39,14 +39,9 @@ class Release:
     ) -> None:
         self.data_dir = absolute(data_dir)
         self.store, self.root = Store.of_address(self.data_dir, storage_options, IndoMERError)
-        self._names_by_folder: dict[str, set[str]] = {}
+        self._names_by_folder: dict[str, set[str] | None] = {}
         # Web servers need not list a folder to have files in it.
-        is_there = (
-            self._names(self.root)
-            or self.store.has_protocol("http")
-            or self.store.is_folder(self.root)
-        )
-        if not is_there:
+        if not (self._is_listed or self._is_web or self.store.is_folder(self.root)):
             raise IndoMERError(f"data_dir {self.data_dir!r}: no such folder. {DOWNLOAD_ADVICE}")
 
     @property
@@ -71,19 +66,17 @@ class Release:
         return ", ".join(self._join(self.data_dir, place.format(**names)) for place in places)
 
     def matches(self, place: str) -> list[str]:
-        """Existing paths that equal a place but for case, the exact one first."""
-        if not self._names(self.root):
-            # A server that lists no folders; the documented spelling may be there all the same.
+        """Existing paths that equal a place but for case, the exact one first.
+
+        Raises:
+            IndoMERError: A folder on the way is there, and cannot be read.
+        """
+        if self._is_web and not self._is_listed:
             path = self._join(self.root, place)
             return [path] if self.store.exists(path) else []
         paths = [self.root]
         for part in place.split("/"):
-            paths = [
-                self._join(path, name)
-                for path in paths
-                for name in sorted(self._names(path), key=lambda name: (name != part, name))
-                if name.casefold() == part.casefold()
-            ]
+            paths = [found for path in paths for found in self._entries(path, part)]
         return paths
 
     def shown(self, path: str) -> str:
@@ -112,7 +105,27 @@ class Release:
             _warn_once(f"Found {' and '.join(hits)}; using the first.")
         return hits[0] if hits else None
 
-    def _names(self, folder: str) -> set[str]:
+    @property
+    def _is_web(self) -> bool:
+        return self.store.has_protocol("http")
+
+    @property
+    def _is_listed(self) -> bool:
+        """Whether the folder of the release says what is in it."""
+        return bool(self._names(self.root))
+
+    def _entries(self, folder: str, part: str) -> list[str]:
+        """Paths in a folder whose last part is this one but for case, the exact one first."""
+        names = self._names(folder)
+        if names is None:
+            # What may not be listed can be there all the same, as it is documented.
+            path = self._join(folder, part)
+            return [path] if self.store.exists(path) else []
+        alike = [name for name in names if name.casefold() == part.casefold()]
+        alike.sort(key=lambda name: (name != part, name))
+        return [self._join(folder, name) for name in alike]
+
+    def _names(self, folder: str) -> set[str] | None:
         if folder not in self._names_by_folder:
             self._names_by_folder[folder] = self.store.names(folder)
         return self._names_by_folder[folder]

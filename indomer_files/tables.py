@@ -96,8 +96,10 @@ class Batch:
     """
 
     def __init__(self, schema: pa.Schema, trim_padding: bool) -> None:
-        self._schema, self._trim_padding = schema, trim_padding
+        self._trim_padding = trim_padding
         self._types: dict[str, Any] = {field.name: field.type for field in schema}
+        # Made of types that are kept: pyarrow would make each extension type anew for every use.
+        self._schema = pa.schema(list(self._types.items()), metadata=schema.metadata)
         self._frames = {
             column: _Frames(arrow_type)
             for column, arrow_type in self._types.items()

@@ -28,6 +28,9 @@ def report(data_dir: str | Path | None = None, **options: Any) -> Iterator[str]:
         data_dir: The release; by default the synthetic one of the checkout.
         **options: Config options, passed to `indomer.load_dataset`.
 
+    Yields:
+        str: Lines of text, without their ends.
+
     Raises:
         IndoMERError: No `data_dir`, and indomer.py is not in a checkout; or bad data.
     """

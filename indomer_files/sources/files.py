@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -54,6 +54,10 @@ class FileSource:
         content = bytearray(max(0, min(stop, self.size) - start))
         n_read = self._fill(start, memoryview(content))
         return bytes(content if n_read == len(content) else content[:n_read])
+
+    def read_many(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        """The same of several places."""
+        return [self.read(start, stop) for start, stop in spans]
 
     def read_into(self, start: int, array: npt.NDArray[Any]) -> None:
         """Fill a C-contiguous array with the bytes from `start` on."""

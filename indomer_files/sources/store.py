@@ -98,24 +98,51 @@ class Store:
         return content
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file or folder."""
-        return bool(self._query(self.fs.exists, path))
+        """Whether there is such a file or folder.
+
+        Raises:
+            Exception: `error`: the disk does not say.
+        """
+        if not self.is_local:
+            return bool(self._query(self.fs.exists, path))
+        return self._local_kind(path) is not None
 
     def is_folder(self, path: str) -> bool:
-        """Whether there is such a folder."""
-        return bool(self.fs.isdir(path))
+        """Whether there is such a folder.
 
-    def names(self, folder: str) -> set[str]:
-        """Names of what lies in a folder; none where it cannot be listed."""
+        Raises:
+            Exception: `error`: the disk does not say.
+        """
+        if not self.is_local:
+            return bool(self.fs.isdir(path))
+        return self._local_kind(path) == "directory"
+
+    def names(self, folder: str) -> set[str] | None:
+        """Names of what lies in a folder; none if it is not there, None if it may not be listed.
+
+        Raises:
+            Exception: `error`: the folder is there, and cannot be read.
+        """
         try:
             paths = self._query(lambda path: self.fs.ls(path, detail=False), folder)
-        except (OSError, NotImplementedError):
+        except (FileNotFoundError, NotADirectoryError):
             return set()
+        except (PermissionError, NotImplementedError):
+            return None
+        except OSError as reason:
+            raise self._unreadable(folder, reason) from reason
         return {path.rstrip("/").rsplit("/", 1)[-1] for path in paths}
 
     def find(self, folder: str) -> list[str]:
-        """Paths of all files below a folder."""
-        return list(self._query(self.fs.find, folder))
+        """Paths of all files below a folder; on a disk, also below those that it links to."""
+        if not self.is_local:
+            return list(self._query(self.fs.find, folder))
+        try:
+            return _find(folder)
+        except OSError as reason:
+            raise self.error(
+                f"{reason.filename}: {reason.strerror}. Pass a folder that you may read."
+            ) from reason
 
     def identity(self, path: str) -> Identity | None:
         """What tells a file from a changed one, or None where it is gone."""
@@ -126,6 +153,21 @@ class Store:
         # Not all of it: a server says more of one file than of the same one in a list.
         told = [(key, str(info[key])) for key in _VERSION_KEYS if info.get(key) is not None]
         return info.get("size"), told[:1]
+
+    def _local_kind(self, path: str) -> str | None:
+        """What lies at a path of a disk; None if nothing does."""
+        try:
+            return str(self.fs.info(path)["type"])
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as reason:
+            raise self._unreadable(path, reason) from reason
+
+    def _unreadable(self, path: str, reason: OSError) -> Exception:
+        return self.error(
+            f"{path}: {reason.strerror or reason}, so nobody can tell what is there. Give the user "
+            "who runs this the right to read it, or see to the disk, and try again."
+        )
 
     def address_of(self, path: str) -> str:
         """What `fsspec.open` and users call a path of this file system."""
@@ -173,3 +215,28 @@ class Store:
         if isinstance(reason, _NOT_TRIED_AGAIN):
             raise error
         return reason
+
+
+def _find(folder: str) -> list[str]:
+    """Paths of all files below a folder; each folder once, however many links lead to it."""
+    paths: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    waiting: list[str] = [folder]
+    linked: list[str] = []
+    # Links last: what is there under its own name is called so.
+    while waiting or linked:
+        here = waiting.pop() if waiting else linked.pop()
+        stat = os.stat(here)
+        if (stat.st_dev, stat.st_ino) in seen:
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        with os.scandir(here) as entries:
+            for entry in entries:
+                if not entry.is_dir():
+                    paths.append(entry.path)
+                elif entry.is_symlink():
+                    linked.append(entry.path)
+                else:
+                    waiting.append(entry.path)
+        linked.sort(reverse=True)
+    return paths

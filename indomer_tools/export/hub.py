@@ -55,6 +55,7 @@ def push(folder: str | os.PathLike[str], hub_id: str) -> str:
 
 
 def check_hub_id(hub_id: str) -> None:
+    """Raise IndoMERError unless this may be the name of a dataset on the Hub; asks no server."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # It is there.
 

@@ -64,6 +64,20 @@ def _other_label(release):
     path.write_text(json.dumps(rows), encoding="utf-8")
 
 
+def _half_a_character(release):
+    path = release / "7_class" / "train.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    rows[3]["text"] = "\ud83d"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def _key_twice(release):
+    path = release / "7_class" / "train.json"
+    rows = path.read_text(encoding="utf-8").split("}")
+    rows[3] += ', "label": "netral"'
+    path.write_text("}".join(rows), encoding="utf-8")
+
+
 class _Attack:
     def __reduce__(self):
         return os.system, ("echo this would run",)
@@ -120,9 +134,11 @@ LOADER_ERRORS = {
     "data_dir '...': no such folder.": _no_folder,
     "No train split of 7_class. Looked for ...": _no_split,
     "No video features for train. Looked for ...": _no_features,
-    "7_class/val: 1 of 7 clips (first: ...) have no audio features.": _one_clip_less,
+    "7_class/val: 1 of 7 clips (first: ...) have no audio features in ...": _one_clip_less,
     "...: expected shape (T, 673), found (12, 5).": _other_width,
     "7_class/val: 1 of 7 rows (first: ...) have an unknown label.": _other_label,
+    ".../train.json, row 3: half a character in 'text'": _half_a_character,
+    ".../train.json: row 3: the key 'label' is there twice.": _key_twice,
     "...: refused 'posix.system'. Nothing was run.": _attack,
     "... The file is cut short, probably by an interrupted download: fetch it again.": _cut_short,
     "... this looks like a git-lfs pointer, not the file itself; run git lfs pull.": (

@@ -16,6 +16,8 @@ import indomer
 from tests.support.places import ROOT
 from tests.support.release_writers import assert_same_bits, make_clips, read_plainly, write_release
 
+pytestmark = pytest.mark.long
+
 IS_DATASETS_3 = datasets.__version__.startswith("3.")
 needs_linux = pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs /proc/self/io")
 

@@ -49,6 +49,11 @@ def write_like_card(folder, name):
     return write_release(folder, *clips_by_split, features=False)
 
 
+def counts_of(report):
+    """(code, where) -> count of each finding."""
+    return {(finding.code, finding.where): finding.count for finding in report.findings}
+
+
 # --- Editing a release ----------------------------------------------------------------------------
 
 
