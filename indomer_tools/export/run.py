@@ -22,7 +22,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 import indomer
 from indomer_tools.export.hub import check_hub_id, push
-from indomer_tools.export.plan import Plan, planned
+from indomer_tools.export.plan import Plan, planned, system_errors_told
 from indomer_tools.export.shards import Entry, write_shard
 from indomer_tools.progress import progress_bar
 
@@ -95,8 +95,8 @@ def export(
         The folder and its files.
 
     Raises:
-        IndoMERError: The release, an option or `out` is not as expected, the disk is full, or the
-            Hub refuses.
+        IndoMERError: The release, an option or `out` is not as expected, a disk is full or fails,
+            or the Hub refuses.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         # Here is a process that was just started, and the program that wants more of them.
@@ -105,14 +105,17 @@ def export(
         )
     if push_to is not None:
         check_hub_id(push_to)
-    with planned(
-        data_dir,
-        out,
-        config=config,
-        max_shard_size=max_shard_size,
-        storage_options=storage_options,
-        **options,
-    ) as plan:
+    with (
+        system_errors_told(),
+        planned(
+            data_dir,
+            out,
+            config=config,
+            max_shard_size=max_shard_size,
+            storage_options=storage_options,
+            **options,
+        ) as plan,
+    ):
         entries, sources = write_shards(plan, num_proc, progress)
         folder = plan.finish(entries, sources)
     url = push(folder, push_to) if push_to is not None else None
