@@ -2,7 +2,8 @@
 
 Nothing is deleted but what an export wrote: files that have a name which an export gives, that the
 manifest of an earlier one names, with the size that it tells; and such names in OUT.incomplete.
-A manifest is input: whatever else it names stays, and no link is followed.
+A manifest is input: whatever else it names stays, and no link is followed. What systems and clients
+leave everywhere is nobody's work, but not ours either: it moves on to the new folder.
 """
 
 import contextlib
@@ -37,6 +38,15 @@ _EXPORTED = re.compile(
     r"croissant\.json|manifest\.json"
 )
 _BESIDE = re.compile(rf"\.finished/data\.{_SHARD.format('[.]')}\.json")
+
+# What systems (macOS, Windows, KDE, Synology) and clients of the Hub leave in any folder.
+_CLUTTER = re.compile(
+    r"(.*/)?((?i:\.DS_Store|Thumbs\.db|desktop\.ini)|\._[^/]+|\.directory|@eaDir/.*)|"
+    r"\.cache/(huggingface/.*)?"
+)
+
+# In names of folders, what `datasets.load_dataset` takes for patterns or for two addresses.
+_PATTERN_SIGNS = ("*", "?", "[", "]", "::")
 
 # All folders of an export, those in others first.
 _FOLDERS = ("data/3_class", "data/7_class", "data", "assets", FINISHED, ".")
@@ -84,7 +94,8 @@ def check_place(out: str | os.PathLike[str], release: indomer.Release) -> Path:
     """Return OUT as an absolute path.
 
     Raises:
-        IndoMERError: It is the release, or in it; or it is no place for a folder.
+        IndoMERError: It is the release, or in it; it is no place for a folder; or it is one that
+            `datasets` could not load.
     """
     if "://" in os.fspath(out):
         raise indomer.IndoMERError(
@@ -92,6 +103,7 @@ def check_place(out: str | os.PathLike[str], release: indomer.Release) -> Path:
             "copy it, or push it to the Hub with push_to."
         )
     path = Path(out).expanduser().resolve()
+    _check_loadable(path)
     if isinstance(release.fs, LocalFileSystem):
         root = Path(release.root).resolve()
         if path == root or root in path.parents:
@@ -103,14 +115,33 @@ def check_place(out: str | os.PathLike[str], release: indomer.Release) -> Path:
     return path
 
 
+def _check_loadable(path: Path) -> None:
+    """Raise IndoMERError if `load_dataset` would find no files in this folder, or other ones."""
+    names = "/".join(path.relative_to(path.anchor).parts)
+    signs = [sign for sign in _PATTERN_SIGNS if sign in names]
+    if signs:
+        raise indomer.IndoMERError(
+            f"{path}: load_dataset takes {signs[0]!r} in the path of a folder for a pattern of "
+            f"names. Export to a folder without {', '.join(_PATTERN_SIGNS)} in its path."
+        )
+    try:
+        names.encode()
+    except UnicodeEncodeError as error:
+        raise indomer.IndoMERError(
+            f"{path}: the path is no text in UTF-8. Export to a folder of another name."
+        ) from error
+
+
 def recover(out: Path) -> None:
     """Finish what `put_in_place` had begun when it was killed."""
     replaced = _replaced(out)
     _check_own_folder(replaced)
     if not replaced.exists():
         return
-    if out.exists() or not _found(replaced):
-        _remove_export(replaced)
+    if out.exists():
+        _remove_replaced(out)
+    elif not _found(replaced):
+        _remove_folders(replaced)
     elif _told(replaced) is None:
         raise indomer.IndoMERError(f"{replaced}: this folder is in the way. Move it away.")
     else:
@@ -119,7 +150,7 @@ def recover(out: Path) -> None:
 
 def check_replaceable(out: Path) -> None:
     """Raise IndoMERError unless OUT is not there, empty, or an export that nobody changed."""
-    found = _found(out)
+    found = [name for name in _found(out) if not _CLUTTER.fullmatch(name)]
     if not found:
         return
     entries = _told(out)
@@ -153,7 +184,7 @@ def begin(folder: Path, wanted: Iterable[str]) -> None:
         IndoMERError: Something is there that no export wrote.
     """
     _check_own_folder(folder)
-    found = _found(folder)
+    found = [name for name in _found(folder) if not _CLUTTER.fullmatch(name)]
     is_ours = (folder / FINISHED).is_dir() or _told(folder) is not None
     others = [name for name in found if not (_is_made(name) and _is_file(folder, name))]
     if found and (others or not is_ours):
@@ -181,7 +212,7 @@ def put_in_place(out: Path) -> None:
         out.rename(replaced)
     folder.rename(out)
     if replaced.exists():
-        _remove_export(replaced)
+        _remove_replaced(out)
 
 
 def _check_own_folder(folder: Path) -> None:
@@ -193,15 +224,32 @@ def _check_own_folder(folder: Path) -> None:
         )
 
 
-def _remove_export(folder: Path) -> None:
-    """Remove an export that another one has replaced; raise IndoMERError if there is more in it."""
+def _remove_replaced(out: Path) -> None:
+    """Remove OUT.replaced when OUT is in its place; raise IndoMERError if there is more in it."""
+    folder = _replaced(out)
     check_replaceable(folder)
+    for name in _found(folder):
+        if _CLUTTER.fullmatch(name):
+            _move(folder, out, name)
     # The manifest last: as long as it is there, this can be taken up again.
     _remove(folder, [*(_told(folder) or ()), MANIFEST])
-    for name in _FOLDERS:
-        # Of an empty export, whose manifest was removed before Python was killed.
-        with contextlib.suppress(OSError):
-            (folder / name).rmdir()
+    _remove_folders(folder)
+
+
+def _move(folder: Path, out: Path, name: str) -> None:
+    """Move a file on to OUT, unless there is a newer one; empty folders are gone."""
+    if not name.endswith("/"):
+        if os.path.lexists(out / name):
+            (folder / name).unlink()
+        else:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).rename(out / name)
+    _remove_empty(folder, [Path(name), *Path(name).parents])
+
+
+def _remove_folders(folder: Path) -> None:
+    """Remove the empty folders of an export: Python may have been killed before it did."""
+    _remove_empty(folder, map(Path, _FOLDERS))
 
 
 def _remove(folder: Path, names: Iterable[str]) -> None:
@@ -211,10 +259,14 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
         if _is_made(name) and _is_file(folder, name):
             (folder / name).unlink()
             parents.update(Path(name).parents)
-    for parent in sorted(parents, key=lambda parent: -len(parent.parts)):
-        # Whatever else is in it stays.
+    _remove_empty(folder, parents)
+
+
+def _remove_empty(folder: Path, names: Iterable[Path]) -> None:
+    """Remove folders in which nothing is; links and whatever else there is stay."""
+    for name in sorted(names, key=lambda name: -len(name.parts)):
         with contextlib.suppress(OSError):
-            (folder / parent).rmdir()
+            (folder / name).rmdir()
 
 
 def is_exported(name: object) -> bool:
