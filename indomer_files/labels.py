@@ -85,7 +85,8 @@ def read_split(release: Release, config_name: str, split: str) -> list[Row]:
     if path is None:
         places = release.places(SPLIT_PLACES, config=config_name, split=SPLITS[split])
         raise IndoMERError(
-            f"No {split} split of {config_name}. Looked for {places}. {DOWNLOAD_ADVICE}"
+            f"No {split} split of {config_name}. Looked for {places}. "
+            f"{release.advice() or DOWNLOAD_ADVICE}"
         )
     try:
         rows = parse_split(release.read(path))

@@ -117,6 +117,22 @@ class Store:
             return bool(self.fs.isdir(path))
         return self._local_kind(path) == "directory"
 
+    def is_file(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return bool(self.fs.isfile(path))
+
+    def is_web_file(self, path: str) -> bool:
+        """Whether a web server has something else than a page there, such as a list of files."""
+        try:
+            kind = self._query(self.fs.info, path).get("mimetype")
+        except FileNotFoundError:
+            return False
+        return kind is not None and not kind.startswith("text/html")
+
+    def path_of(self, address: str) -> str:
+        """The path of an address of this file system."""
+        return str(self.fs._strip_protocol(address))
+
     def names(self, folder: str) -> set[str] | None:
         """Names of what lies in a folder; none if it is not there, None if it may not be listed.
 
