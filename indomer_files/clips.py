@@ -83,6 +83,7 @@ class ClipReader:
     @functools.cached_property
     def _rows(self) -> tuple[dict[str, list[Row]], str]:
         rows_by_split, difference = read_rows(self._release, self.config_name)
+        self._release.warn_of_part()
         rows = list(itertools.chain.from_iterable(rows_by_split.values()))
         if self._media_dir is not None:
             folder = MediaFolder(self._media_dir, self._storage_options)
@@ -254,10 +255,10 @@ class ClipReader:
         if path is None:
             places = self._release.places(FEATURE_PLACES, modality=modality, split=SPLITS[split])
             others = tuple(name for name in self._modalities if name != modality)
-            raise IndoMERError(
-                f"No {modality} features for {split}. Looked for {places}. Put the file there, or "
-                f"load without them: modalities={others or ('text',)!r}."
+            advice = self._release.advice(has_split=True) or (
+                f"Put the file there, or load without them: modalities={others or ('text',)!r}."
             )
+            raise IndoMERError(f"No {modality} features for {split}. Looked for {places}. {advice}")
         orders = functools.partial(self._orders, modality, split)
         return FeatureFile(path, self._release.fs, orders)
 

@@ -85,10 +85,12 @@ def read_split(release: Release, config_name: str, split: str) -> list[Row]:
     if path is None:
         places = release.places(SPLIT_PLACES, config=config_name, split=SPLITS[split])
         raise IndoMERError(
-            f"No {split} split of {config_name}. Looked for {places}. {DOWNLOAD_ADVICE}"
+            f"No {split} split of {config_name}. Looked for {places}. "
+            f"{release.advice() or DOWNLOAD_ADVICE}"
         )
+    content = release.read(path)
     try:
-        rows = parse_split(release.read(path))
+        rows = parse_split(content)
     except ValueError as error:
         raise IndoMERError(f"{path}: {error}. Fetch the file again.") from error
     others = [number for number, row in enumerate(rows) if not isinstance(row, dict)]
@@ -132,8 +134,9 @@ class Annotations:
         path = release.annotations_path()
         if path is None:
             return
+        content = release.read(path)
         try:
-            header, lines = parse_annotations(release.read(path))
+            header, lines = parse_annotations(content)
         except ValueError as error:
             raise IndoMERError(f"{path}: {error}. Fetch the file again.") from error
         if "video_name" not in header:

@@ -35,6 +35,15 @@ def _no_folder(release):
     return {"data_dir": release / "elsewhere"}
 
 
+def _folder_of_a_config(release):
+    return {"data_dir": release / "7_class"}
+
+
+def _archive(release):
+    shutil.make_archive(release.parent / "IndoMER", "zip", release)
+    return {"data_dir": release.parent / "IndoMER.zip"}
+
+
 def _no_split(release):
     (release / "7_class" / "train.json").unlink()
 
@@ -132,6 +141,10 @@ def _unknown_split(release):
 LOADER_ERRORS = {
     "No data_dir.": _no_data_dir,
     "data_dir '...': no such folder.": _no_folder,
+    "data_dir '...': this is a file.": _archive,
+    "... This folder is a part of a release: pass the one above, data_dir='...'.": (
+        _folder_of_a_config
+    ),
     "No train split of 7_class. Looked for ...": _no_split,
     "No video features for train. Looked for ...": _no_features,
     "7_class/val: 1 of 7 clips (first: ...) have no audio features in ...": _one_clip_less,
