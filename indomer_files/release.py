@@ -1,6 +1,5 @@
 """Which part of a release lies where, and what tells a changed file."""
 
-import functools
 import logging
 import os
 from collections.abc import Iterable
@@ -9,11 +8,14 @@ from typing import Any
 from fsspec.spec import AbstractFileSystem
 
 from indomer_files.errors import IndoMERError
+from indomer_files.logs import warn_once
 from indomer_files.schema import (
     ANNOTATION_PLACES,
     CONFIGS,
     DOWNLOAD_ADVICE,
+    FEATURE_DIMS,
     FEATURE_PLACES,
+    MODALITIES,
     SPLIT_PLACES,
     SPLITS,
 )
@@ -57,6 +59,20 @@ class Release:
     def split_path(self, config: str, split: str) -> str | None:
         """Path of a split JSON, or None."""
         return self._find(SPLIT_PLACES, config=config, split=SPLITS[split])
+
+    def modalities(self) -> tuple[str, ...]:
+        """Those that can be loaded: text, and those that have feature files for every split."""
+        return tuple(
+            modality
+            for modality in MODALITIES
+            if modality == "text" or all(self.feature_path(modality, split) for split in SPLITS)
+        )
+
+    def has_no_features(self) -> bool:
+        """Whether there is not a single feature file, as in the public release."""
+        return not any(
+            self.feature_path(modality, split) for modality in FEATURE_DIMS for split in SPLITS
+        )
 
     def annotations_path(self) -> str | None:
         """Path of Annotations.csv, or None."""
@@ -109,7 +125,7 @@ class Release:
     def _find(self, places: Iterable[str], **names: str) -> str | None:
         hits = [hit for place in places for hit in self.matches(place.format(**names))]
         if len(hits) > 1:
-            _warn_once(f"Found {' and '.join(hits)}; using the first.")
+            warn_once(logger, f"Found {' and '.join(hits)}; using the first.")
         return hits[0] if hits else None
 
     def _names(self, folder: str) -> set[str]:
@@ -120,8 +136,3 @@ class Release:
     @staticmethod
     def _join(folder: str, name: str) -> str:
         return f"{folder.rstrip('/')}/{name}" if folder else name
-
-
-@functools.cache
-def _warn_once(message: str) -> None:
-    logger.warning(message)
