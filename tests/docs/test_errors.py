@@ -137,6 +137,10 @@ def _unknown_split(release):
     return {"split": "val"}
 
 
+def _unknown_config(release):
+    return {"name": "7_Class"}
+
+
 # Message as in the guide -> what brings it about: breaks the release or returns options.
 LOADER_ERRORS = {
     "No data_dir.": _no_data_dir,
@@ -146,7 +150,7 @@ LOADER_ERRORS = {
         _folder_of_a_config
     ),
     "No train split of 7_class. Looked for ...": _no_split,
-    "No video features for train. Looked for ...": _no_features,
+    "...: no video features (train). To load what is there, pass ...": _no_features,
     "7_class/val: 1 of 7 clips (first: ...) have no audio features in ...": _one_clip_less,
     "...: expected shape (T, 673), found (12, 5).": _other_width,
     "7_class/val: 1 of 7 rows (first: ...) have an unknown label.": _other_label,
@@ -161,7 +165,8 @@ LOADER_ERRORS = {
     "...: could not be read in 5 attempts": _no_server,
     "7_class/train: 1 of 14 clips (first: ...) have no video file in '...'.": _no_clip,
     "...: this folder is there and not an export.": _occupied_folder,
-    "Unknown split 'val'. Choose train or validation.": _unknown_split,
+    "Unknown split 'val'. Did you mean 'validation'?": _unknown_split,
+    "Unknown config '7_Class'. Did you mean '7_class'?": _unknown_config,
 }
 NO_SCRIPTS = "Dataset scripts are no longer supported, but found indomer.py"
 NO_MODULE = "module 'indomer' has no attribute 'load_dataset'"
@@ -180,7 +185,7 @@ def test_errors_table_lists_exactly_those_that_are_tried():
 def test_errors_read_as_in_the_guide(message, release, load):
     with pytest.raises(indomer.IndoMERError, match=_pattern(message)):
         options = {"data_dir": release} | (LOADER_ERRORS[message](release) or {})
-        load("7_class", **options)
+        load(options.pop("name", "7_class"), **options)
 
 
 @pytest.mark.skipif(RUNS_SCRIPTS, reason="datasets 3 runs scripts")
