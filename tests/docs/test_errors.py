@@ -168,6 +168,11 @@ LOADER_ERRORS = {
     "Unknown split 'val'. Did you mean 'validation'?": _unknown_split,
     "Unknown config '7_Class'. Did you mean '7_class'?": _unknown_config,
 }
+# Message -> the test that brings it about, which takes other systems or processes.
+TRIED_ELSEWHERE = {
+    "...: cannot be locked (No locks available)": "export/test_broken_disks.py",
+    "num_proc=2: the new processes ended before they began to write.": "export/test_processes.py",
+}
 NO_SCRIPTS = "Dataset scripts are no longer supported, but found indomer.py"
 NO_MODULE = "module 'indomer' has no attribute 'load_dataset'"
 
@@ -178,7 +183,11 @@ def _pattern(message):
 
 def test_errors_table_lists_exactly_those_that_are_tried():
     (table,) = page("docs/errors.md").tables("")
-    assert [codes(row[0])[0] for row in table] == [*LOADER_ERRORS, NO_SCRIPTS, NO_MODULE]
+    listed = [codes(row[0])[0] for row in table]
+    assert sorted(listed) == sorted([*LOADER_ERRORS, *TRIED_ELSEWHERE, NO_SCRIPTS, NO_MODULE])
+    for message, test in TRIED_ELSEWHERE.items():
+        words = message.split(": ")[1][:40].partition(" (")[0]
+        assert words in (ROOT / "tests" / test).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("message", LOADER_ERRORS)
