@@ -9,6 +9,7 @@ from typing import Any
 from fsspec.spec import AbstractFileSystem
 
 from indomer_files.errors import IndoMERError
+from indomer_files.safe_text import safe_text
 from indomer_files.schema import (
     ANNOTATION_PLACES,
     CONFIGS,
@@ -137,4 +138,4 @@ class Release:
 
 @functools.cache
 def _warn_once(message: str) -> None:
-    logger.warning(message)
+    logger.warning(safe_text(message, "terminal"))
