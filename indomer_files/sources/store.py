@@ -1,5 +1,6 @@
 """Folders and small files of any fsspec file system."""
 
+import errno
 import logging
 import os
 import time
@@ -42,6 +43,12 @@ _VERSION_KEYS = (
     "mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified", "created",
 )  # fmt: skip
 
+# What the system calls a file that a network share no longer knows under its old handle.
+_STALE = errno.ESTALE if hasattr(errno, "ESTALE") else None
+
+# What is no fault of a disk: callers know what it means.
+_PLAIN_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
 Answer = TypeVar("Answer")
 
 # Size in bytes, and what tells the version.
@@ -53,6 +60,21 @@ def absolute(address: str | os.PathLike[str]) -> str:
     address = os.fspath(address)
     is_address = "://" in address or "::" in address
     return address if is_address else os.path.abspath(os.path.expanduser(address))
+
+
+def disk_error(path: str, reason: OSError, error: type[Exception]) -> Exception:
+    """What to raise where the system could not read a file: an `error` that names it.
+
+    Raises:
+        OSError: What callers know how to take, such as that there is no such file.
+    """
+    if isinstance(reason, _PLAIN_ERRORS):
+        raise reason
+    if reason.errno == _STALE:
+        advice = "The file was replaced on its server: load again, or mount the share again."
+    else:
+        advice = "See to the disk or network share, or copy the files elsewhere, and try again."
+    return error(f"{path}: could not be read: {reason.strerror or reason}. {advice}")
 
 
 class Store:
@@ -94,7 +116,7 @@ class Store:
 
     def read(self, path: str) -> bytes:
         """All bytes of a small file."""
-        content: bytes = self._query(self.fs.cat_file, path)
+        content: bytes = self._query_file(self.fs.cat_file, path)
         return content
 
     def exists(self, path: str) -> bool:
@@ -116,6 +138,22 @@ class Store:
         if not self.is_local:
             return bool(self.fs.isdir(path))
         return self._local_kind(path) == "directory"
+
+    def is_file(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return bool(self.fs.isfile(path))
+
+    def is_web_file(self, path: str) -> bool:
+        """Whether a web server has something else than a page there, such as a list of files."""
+        try:
+            kind = self._query(self.fs.info, path).get("mimetype")
+        except FileNotFoundError:
+            return False
+        return kind is not None and not kind.startswith("text/html")
+
+    def path_of(self, address: str) -> str:
+        """The path of an address of this file system."""
+        return str(self.fs._strip_protocol(address))
 
     def names(self, folder: str) -> set[str] | None:
         """Names of what lies in a folder; none if it is not there, None if it may not be listed.
@@ -147,7 +185,7 @@ class Store:
     def identity(self, path: str) -> Identity | None:
         """What tells a file from a changed one, or None where it is gone."""
         try:
-            info = self._query(self.fs.info, path)
+            info = self._query_file(self.fs.info, path)
         except FileNotFoundError:
             return None
         # Not all of it: a server says more of one file than of the same one in a list.
@@ -175,6 +213,15 @@ class Store:
 
     def _query(self, question: Callable[[str], Answer], path: str) -> Answer:
         return question(path) if self.is_local else self.retry(path, question, path)
+
+    def _query_file(self, question: Callable[[str], Answer], path: str) -> Answer:
+        """The same for a file, where a disk that fails is an error that names it."""
+        try:
+            return self._query(question, path)
+        except OSError as reason:
+            if not self.is_local:
+                raise
+            raise disk_error(path, reason, self.error) from reason
 
     def retry(self, path: str, read: Callable[..., Answer], *args: Any) -> Answer:
         """`read(*args)`, once more after each pause where a server or the way to it failed."""

@@ -22,6 +22,7 @@ from datasets.utils.py_utils import convert_file_size_to_int
 
 import indomer
 from indomer_files.errors import is_disk_full, system_error_words
+from indomer_files.options import check_config, check_option_names
 from indomer_files.schema import CONFIGS
 from indomer_tools.export import folder as folders
 from indomer_tools.export.card import write_card
@@ -176,13 +177,8 @@ def system_errors_told() -> Iterator[None]:
 
 
 def _check_arguments(configs: Sequence[str], options: Iterable[str]) -> None:
-    if configs[0] not in CONFIGS:
-        raise indomer.IndoMERError(f"Unknown config {configs[0]!r}. Choose {' or '.join(CONFIGS)}.")
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        raise indomer.IndoMERError(
-            f"Unknown option {unknown[0]!r}. Options of an export are {', '.join(OPTIONS)}."
-        )
+    check_config(configs[0])
+    check_option_names(options, OPTIONS, of=" of an export")
 
 
 def _n_bytes_of(max_shard_size: int | str) -> int:
@@ -212,8 +208,7 @@ def _checked(source: Source, config: str) -> Source:
 def _planned_shards(source: Source, config: str, folder: str, max_bytes: int) -> Iterator[Shard]:
     """Yield all shards of a config."""
     clips = source.open_config(config).clips
-    if clips.difference:
-        logger.warning(clips.difference)
+    clips.warn(logger)
     # Whatever is missing is told before anything is written.
     kept_by_split = {split: clips.check_join(split) for split in clips.rows_by_split}
     for split, kept in kept_by_split.items():
