@@ -15,6 +15,7 @@ from typing import Any
 import datasets
 
 import indomer
+from indomer_files.safe_text import safe_text
 from indomer_files.schema import HOMEPAGE, PUBLISHED_SIZES, SENTIMENT_OF, SENTIMENTS
 from indomer_tools.check.labels import RARE_CLIPS, majority_score
 from indomer_tools.export.contents import (
@@ -274,7 +275,7 @@ def _figures(drawn: Sequence[Picture]) -> Iterator[str]:
     if drawn:
         yield "## Figures"
     for picture in drawn:
-        alt = re.sub(r"([\[\]\\`*_<>])", r"\\\1", picture.alt)
+        alt = safe_text(picture.alt, "markdown")
         yield f"![{alt}]({_ASSETS}/{picture.name}.png)"
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from indomer_files.safe_text import safe_text
 from indomer_tools.export.contents import (
     SENTIMENT_COLUMNS,
     Contents,
@@ -142,7 +143,8 @@ def _percent(part: float, whole: float) -> str:
 def _topics(contents: Contents) -> Picture:
     rows = contents.default.rows
     splits = list(contents.default.splits)
-    topics = rows["topic"].fillna("(none)")
+    # Names of clips are input, and hold whatever can stand in a line.
+    topics = rows["topic"].fillna("(none)").map(lambda topic: safe_text(topic, "terminal"))
     counts = pd.crosstab(topics, rows["split"]).reindex(columns=splits, fill_value=0)
     totals = counts.sum(axis=1)
     # Most clips first; topics with the same number in alphabetical order.
