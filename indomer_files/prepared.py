@@ -129,7 +129,7 @@ def _damage(folder: str) -> str:
         with open(path, encoding="utf-8") as file:
             info = json.load(file)
         sizes = [split["num_examples"] for split in info["splits"].values()]
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"{_INFO_FILE} is damaged ({type(error).__name__}: {error})"
