@@ -1,6 +1,8 @@
 # Every target sets itself up from make and Python >= 3.10. To use other versions:
 #   make test PYTHON=python3.12
 #   make test VENV=.venv-3.6 DATASETS=datasets==3.6.0
+# The targets of tests pass further arguments on to pytest:
+#   make test ARGS="-k join"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,12 +15,14 @@ tag := $(subst /,_,$(subst $(eval) ,_,$(DATASETS)))
 stamp = $(VENV)/.installed-$(1)-$(tag)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-lowest test-engines check lint docs bench bench-full infos dummy clean
+.PHONY: help venv demo test test-fast test-slow test-lowest test-engines check lint docs bench bench-full infos dummy clean
 
 help:
 	@echo "make demo    load the synthetic release, show features, counts and one example"
-	@echo "make test    run the tests"
-	@echo "make check   lint, types and tests: what CI runs"
+	@echo "make test    run the tests but for the slow ones; some minutes"
+	@echo "make test-fast   those that need no other process, in less than a minute"
+	@echo "make test-slow   those that make test leaves out"
+	@echo "make check   lint, types and all tests: what CI runs"
 	@echo "make docs    build the guide and the API reference into build/docs"
 	@echo "make bench   measure the loader and its peers at SCALE=$(SCALE); bench-full at 1"
 	@echo "make infos   write dataset_infos.json again"
@@ -29,8 +33,24 @@ help:
 demo: $(call stamp,use)
 	@$(bin)/python -m indomer_tools demo
 
+# Processes side by side, as many as there are cores, yet no more than memory allows. Each begins
+# with a share of its own, in order, so that what a file prepares is prepared once; the first that
+# is done takes over from the others.
+pytest := $(bin)/python -m pytest
+side_by_side := -n logical --maxprocesses 4 --dist worksteal
+
 test: $(call stamp,test)
-	$(bin)/python -m pytest
+	$(pytest) $(side_by_side) -m "not slow" $(ARGS)
+
+# Without servers, kills, workers, browsers, benchmarks, examples and README, and without pickles
+# that are damaged at every byte or hold thousands of clips.
+test-fast: $(call stamp,test)
+	$(pytest) $(side_by_side) -m "not slow and not long" \
+		--ignore tests/docs --ignore tests/test_readme.py $(ARGS)
+
+# File by file: two of them at the same time, but no two processes with the same gigabytes.
+test-slow: $(call stamp,test)
+	$(pytest) -n logical --maxprocesses 2 --dist loadfile -m slow $(ARGS)
 
 # The oldest versions that setup.cfg allows, of which there are wheels for Python 3.10 and 3.11.
 test-lowest:
@@ -44,15 +64,14 @@ test-engines:
 	@$(MAKE) --no-print-directory venv VENV=.venv-engines
 	@.venv-engines/bin/python -m pip install -qq --disable-pip-version-check \
 		--config-settings editable_mode=compat -e ".[test,engines]" "$(DATASETS)"
-	.venv-engines/bin/python -m pytest -m engines
+	.venv-engines/bin/python -m pytest -m engines $(ARGS)
 
 lint: $(call stamp,dev)
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 
-check: lint
-	$(bin)/python -m pytest
+check: lint test test-slow
 
 # Warnings are errors: links that lead nowhere, docstrings that do not parse.
 docs: $(call stamp,docs)
@@ -96,7 +115,7 @@ $(bin)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "IndoMER needs Python 3.10 or newer, found: $$($(PYTHON) --version 2>&1)."; \
 		echo "Name another one, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; } >&2
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@test -e $(VENV) || made=yes; $(PYTHON) -m venv $(VENV) || { test -z "$$made" || rm -rf $(VENV); \
 		echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt install python3-venv"; exit 1; } >&2
 
 define install

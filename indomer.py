@@ -47,7 +47,7 @@ __version__ = "0.1.0"
 # Old `datasets` takes an import at the beginning of a line for the name of a package on PyPI, and
 # runs a copy of this file elsewhere, where the folder beside it is not found.
 _PACKAGE_ADVICE = (
-    f"indomer.py {__version__} needs the package indomer_files of the same version. Run "
+    f"indomer.py needs the package indomer_files of the same version ({__version__}). Run "
     "`pip install .` in the checkout that this file is from, or start Python in that folder."
 )
 try:
@@ -61,7 +61,15 @@ try:
     from indomer_files.code_digest import code_digest
     from indomer_files.errors import is_disk_full
     from indomer_files.media import MediaFolder
-    from indomer_files.options import check_choice, check_modalities, check_width
+    from indomer_files.options import (
+        check_choice,
+        check_config,
+        check_modalities,
+        check_option_names,
+        check_split,
+        check_width,
+    )
+    from indomer_files.prepared import PreparedTables, no_lock_beside
     from indomer_files.schema import (
         DOWNLOAD_ADVICE,
         EMOTIONS,
@@ -73,9 +81,8 @@ try:
         SENTIMENT_OF,
         SENTIMENTS,
         SENTIMENTS_EN,
-        SPLITS,
     )
-    from indomer_files.sources import absolute
+    from indomer_files.sources import absolute, with_token
     from indomer_files.tables import BATCH_ROWS, make_tables
 except ModuleNotFoundError as _error:
     if _error.name is None or _error.name.partition(".")[0] != "indomer_files":
@@ -252,7 +259,7 @@ class IndoMERConfig(datasets.BuilderConfig):
             )
 
 
-class IndoMER(datasets.GeneratorBasedBuilder):
+class IndoMER(PreparedTables, datasets.GeneratorBasedBuilder):
     """Builder of the configs `3_class` and `7_class`; options are those of `IndoMERConfig`."""
 
     VERSION = datasets.Version(__version__)
@@ -269,12 +276,15 @@ class IndoMER(datasets.GeneratorBasedBuilder):
     def __init__(
         self, *args: Any, storage_options: dict[str, Any] | None = None, **options: Any
     ) -> None:
-        if storage_options:
-            # The config reads the release, and `datasets` shows it nothing else of the builder.
-            # Copies: `datasets` adds options for the Hub to the ones it is given.
-            options.setdefault("source_options", dict(storage_options))
-            storage_options = dict(storage_options)
-        super().__init__(*args, storage_options=storage_options, **options)
+        # The config reads the release, and `datasets` shows it nothing else of the builder.
+        # Copies: `datasets` adds options for the Hub to the ones it is given.
+        addresses = (options.get("data_dir"), options.get("media_dir"))
+        given = options.pop("source_options", None) or storage_options
+        if source_options := with_token(given, options.get("token"), *addresses):
+            options["source_options"] = source_options
+        with no_lock_beside(__file__):
+            super().__init__(*args, storage_options=dict(storage_options or {}), **options)
+        self._find_cache_dir()
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
@@ -320,8 +330,7 @@ class IndoMER(datasets.GeneratorBasedBuilder):
     ) -> list[datasets.SplitGenerator]:
         self._opened = clips = self.config.open_clips()
         rows_by_split = clips.rows_by_split
-        if clips.difference:
-            logger.warning(clips.difference)
+        clips.warn(logger)
         sizes = {split: len(rows) for split, rows in rows_by_split.items()}
         for split in sizes:
             clips.feature_files(split)
@@ -395,13 +404,11 @@ class IndoMER(datasets.GeneratorBasedBuilder):
 
     # What follows has to do with the ways of `datasets`, not with IndoMER.
 
-    def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        # `datasets` goes on in the folder of a run that was killed: tables written by another
-        # number of processes would stay in the cache for good.
-        if self._output_dir.endswith(".incomplete") and os.path.isdir(self._output_dir):
-            for entry in os.scandir(self._output_dir):
-                os.unlink(entry)
-        super()._download_and_prepare(*args, **kwargs)
+    def _n_rows(self, split: Any) -> int:
+        sizes = {name: info.num_examples for name, info in self.info.splits.items()}
+        spec = "+".join(sizes) if str(split) == "all" else str(split)
+        parts = datasets.ReadInstruction.from_spec(spec).to_absolute(sizes)
+        return sum(part.to - part.from_ for part in parts)
 
     def _prepare_split_single(self, **kwargs: Any) -> Iterator[Any]:
         """Prepare from `_generate_tables`, two to three times as fast as from examples.
@@ -470,11 +477,10 @@ def load_dataset(
         streaming: Read examples straight from the released files, without preparing anything.
         cache_dir: Where prepared tables are kept; by default the cache of `datasets`.
         num_proc: Processes that prepare.
-        modalities, trim_padding, on_missing, label_language, video_dim, audio_dim, media_dir,
-            source_options: As in `IndoMERConfig`.
-        features, download_config, download_mode, verification_mode, keep_in_memory, token,
-            storage_options: As in `datasets.load_dataset`.
         trust_remote_code: Not needed here; `datasets.load_dataset` 3.x asks for it.
+
+    From `modalities` to `source_options`, arguments are those of `IndoMERConfig`; from `features`
+    to `storage_options`, those of `datasets.load_dataset`.
 
     Returns:
         `DatasetDict`, `Dataset`, `IterableDatasetDict` or `IterableDataset`, as
@@ -483,8 +489,8 @@ def load_dataset(
     Raises:
         IndoMERError: The files or an option are not as expected.
     """
-    if name is not None and name not in JSON_LABELS:
-        raise IndoMERError(f"Unknown config {name!r}. Choose {' or '.join(JSON_LABELS)}.")
+    if name is not None:
+        check_config(name)
     if streaming and num_proc is not None:
         raise NotImplementedError(
             "num_proc is for preparing. Streaming divides its work among DataLoader workers."
@@ -499,11 +505,9 @@ def load_dataset(
         "media_dir": media_dir,
         "source_options": source_options,
     }
-    if unknown:
-        raise IndoMERError(
-            f"Unknown option {next(iter(unknown))!r}. Options are {', '.join(options)}."
-        )
-    _check_split(split)
+    check_option_names(unknown, options)
+    if isinstance(split, str):
+        check_split(split)  # before anything is prepared for it
     builder = IndoMER(
         # `datasets` would make the folder and a lock in it, which nothing of a stream needs.
         cache_dir="memory://" if streaming else cache_dir,
@@ -532,12 +536,3 @@ def load_dataset(
 
 # Option -> what it is where it is not given.
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(IndoMERConfig)}
-
-
-def _check_split(split: str | datasets.Split | None) -> None:
-    """Refuse an unknown split before anything is prepared for it."""
-    if isinstance(split, str):
-        names = [part.split("[")[0].strip() for part in split.split("+")]
-        unknown = [name for name in names if name not in (*SPLITS, "all")]
-        if unknown:
-            raise IndoMERError(f"Unknown split {unknown[0]!r}. Choose {' or '.join(SPLITS)}.")

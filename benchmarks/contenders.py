@@ -581,8 +581,9 @@ class LitData(Contender):
 CONTENDERS = {
     contender.__name__: contender
     for contender in (
-        Loader, LoaderBucketed, LoaderTrained, LoaderPadded, LoaderStreamed, LoaderExported, InMemory,
-        InMemoryOurs, Memmap, Safetensors, HDF5, WebDataset, MosaicML, LitData, Plain, Card,
+        Loader, LoaderBucketed, LoaderTrained, LoaderPadded, LoaderStreamed, LoaderExported,
+        InMemory, InMemoryOurs, Memmap, Safetensors, HDF5, WebDataset, MosaicML, LitData, Plain,
+        Card,
     )
 }  # fmt: skip
 

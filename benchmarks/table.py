@@ -38,12 +38,19 @@ COLUMNS = (
     Column("memory growth", "more memory, MB", ("more", "MB"), 0),
     Column("size", "size, × pickles", ("size", "x pickles")),
     Column("first of all", "first example of a new copy, s", ("first", "new, s"), 3),
-    Column("first", "of a prepared one, ms", ("first", "again, ms"), 1),
-    Column("first with imports", "with imports, s", ("imports", "too, s")),
+    Column("first", "first example of a prepared one, ms", ("first", "again, ms"), 1),
+    Column("first with imports", "that with imports, s", ("imports", "too, s")),
     Column("0 workers", "batches, × memory", ("batches", "0 workers"), is_high_better=True),
-    Column("2 workers", "2 workers", ("batches", "2 workers"), is_high_better=True),
-    Column("memcpy", "× memcpy", ("batches", "x memcpy"), is_high_better=True),
+    Column("2 workers", "with 2 workers, × memory", ("batches", "2 workers"), is_high_better=True),
+    Column("memcpy", "batches, × memcpy", ("batches", "x memcpy"), is_high_better=True),
 )
+
+# Tables of the guide: one of all columns is wider than a page.
+TABLES = {
+    "To prepare the release": COLUMNS[:5],
+    "Until the first example": COLUMNS[5:8],
+    "Random batches": COLUMNS[8:],
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,22 +155,31 @@ def _verdict_lines(results):
 
 
 def as_markdown(results):
-    """Yield the lines of the table for the guide, with all that is said about it."""
-    columns = [column for column in COLUMNS if results.column(column.key)]
+    """Yield the lines of the tables for the guide, with all that is said about them."""
+    for title, columns in TABLES.items():
+        columns = [column for column in columns if results.column(column.key)]
+        if columns:
+            yield f"**{title}**"
+            yield ""
+            yield from _table(results, columns)
+            yield ""
+    yield from _remarks(results)
+    yield f"{_surroundings(results)}."
+
+
+def _table(results, columns):
+    """Yield the lines of one table: the contenders that have any of its figures."""
     yield "| | " + " | ".join(column.title for column in columns) + " |"
     yield "|---|" + "---:|" * len(columns)
     best = {column.key: results.best(column) for column in columns}
     for name, values in results.figures.items():
-        if name in results.notes:
+        if name in results.notes or not any(column.key in values for column in columns):
             continue
         cells = []
         for column in columns:
             text = column.text(values.get(column.key))
             cells.append(f"**{text}**" if name in best[column.key] else text)
         yield f"| {_title(name)} | " + " | ".join(cells) + " |"
-    yield ""
-    yield from _remarks(results, columns)
-    yield f"{_surroundings(results)}."
 
 
 def _title(name):
@@ -172,10 +188,10 @@ def _title(name):
     return f"**{title}**" if contender.is_ours else title
 
 
-def _remarks(results, columns):
+def _remarks(results):
     """Yield what is not as one would like it to be: who else is fastest, what is missed."""
     others = []
-    for column in columns:
+    for column in COLUMNS:
         best = results.best(column)
         if best and not any(CONTENDERS[name].is_ours for name in best):
             titles = " and ".join(CONTENDERS[name].title for name in best)
@@ -226,7 +242,7 @@ def put(results, readme, figure=None):
     lines = list(as_markdown(results))
     if figure is not None:
         place = os.path.relpath(figure, readme.parent)
-        lines = [f"![Bars of the figures in the table below]({place})", "", *lines]
+        lines = [f"![Bars of the figures in the tables below]({place})", "", *lines]
     before, after = text.split(BEGIN)[0], text.split(END, 1)[1]
     middle = "\n".join(["", "", *lines, "", ""]).replace("\n\n\n", "\n\n")
     readme.write_text(before + BEGIN + middle + END + after, encoding="utf-8")

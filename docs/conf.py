@@ -27,7 +27,7 @@ myst_heading_anchors = 3
 # `name` in a docstring is code.
 default_role = "code"
 napoleon_use_rtype = False
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 80

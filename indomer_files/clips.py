@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, count, raise_all
 from indomer_files.features import FeatureFile
 from indomer_files.labels import Annotations, OtherConfig, Row, read_rows, read_split
+from indomer_files.logs import warn_once
 from indomer_files.media import MediaFolder
 from indomer_files.release import Release
 from indomer_files.schema import FEATURE_PLACES, SPLITS
@@ -75,12 +76,15 @@ class ClipReader:
         self._media = ("video", "audio") if media_dir is not None else ()
         self._sources = dict(sources or {})
         self._files_by_split: dict[str, dict[str, FeatureFile]] = {}
+        # Splits of which it was said what is missing.
+        self._told: set[str] = set()
         # `datasets` 5 shuffles and interleaves streams with a thread for each of them.
         self._lock = threading.Lock()
 
     @functools.cached_property
-    def _rows(self) -> tuple[dict[str, list[Row]], str]:
-        rows_by_split, difference = read_rows(self._release, self.config_name)
+    def _rows(self) -> tuple[dict[str, list[Row]], dict[str, str]]:
+        rows_by_split, warnings = read_rows(self._release, self.config_name)
+        self._release.warn_of_part()
         rows = list(itertools.chain.from_iterable(rows_by_split.values()))
         if self._media_dir is not None:
             folder = MediaFolder(self._media_dir, self._storage_options)
@@ -91,17 +95,17 @@ class ClipReader:
             for row in rows:
                 del row["text"]
         self.check_unchanged()
-        return rows_by_split, difference
+        return rows_by_split, warnings
 
     @property
     def rows_by_split(self) -> dict[str, list[Row]]:
         """Split -> list of rows, each a dict of all columns but those of features."""
         return self._rows[0]
 
-    @property
-    def difference(self) -> str:
-        """What the split JSONs and Annotations.csv do not agree on, as text."""
-        return self._rows[1]
+    def warn(self, logger: logging.Logger) -> None:
+        """Log what is odd about the labels, once a process; see `read_rows`."""
+        for key, message in self._rows[1].items():
+            warn_once(logger, message, key)
 
     def check_unchanged(self) -> None:
         """Raise if a file is not the one that was there when the dataset was asked for.
@@ -132,6 +136,10 @@ class ClipReader:
     def check_join(self, split: str) -> list[Row]:
         """Return the rows of a split that will be examples; tell all that is wrong at once."""
         rows = self.rows_by_split[split]
+        for file in self.feature_files(split).values():
+            # Of a file on a server, the rest is read when its clips were: see `clips`.
+            if not file.is_remote:
+                file.verify()
         problems: list[str] = []
         missing_any: set[str] = set()
         for modality, missing, what in self._missing(split):
@@ -146,8 +154,9 @@ class ClipReader:
                 "Use files of one release, or pass on_missing='skip' (leave such clips out) or "
                 "on_missing='empty' (give them no frames, no file).",
             )
-        for problem in problems:
+        for problem in problems if split not in self._told else ():
             logger.warning("%s: on_missing=%r.", problem, self._on_missing)
+        self._told.add(split)
         if self._on_missing == "skip":
             rows = [row for row in rows if row["sample_id"] not in missing_any]
             if not rows:
@@ -162,6 +171,10 @@ class ClipReader:
         files = self.feature_files(split)
         for start, stop in row_ranges:
             for row in rows[start:stop]:
+                if row is rows[-1]:
+                    # Nothing is prepared, or streamed to its end, of files with an unknown rest.
+                    for file in files.values():
+                        file.verify()
                 shapes = {
                     modality: self._shape(modality, file, row[f"{modality}_name"], split)
                     for modality, file in files.items()
@@ -202,7 +215,7 @@ class ClipReader:
                     missing.append(row)
                 else:
                     self._check_width(modality, file, name, shape)
-            yield modality, missing, f"{modality} features"
+            yield modality, missing, f"{modality} features in {file.name}"
         for modality in self._media:
             missing = [row for row in rows if row[modality] is None]
             yield modality, missing, f"{modality} file in {self._media_dir!r}"
@@ -210,8 +223,7 @@ class ClipReader:
     def _has_media(self, row: Row, split: str) -> bool:
         if all(row[modality] is not None for modality in self._media):
             return True
-        if self._on_missing == "error":
-            self.check_join(split)
+        self._tell(split)
         return self._on_missing == "empty"
 
     def _shape(
@@ -221,9 +233,13 @@ class ClipReader:
             shape = file.shape(name)
             self._check_width(modality, file, name, shape)
             return shape
-        if self._on_missing == "error":
-            self.check_join(split)
+        self._tell(split)
         return None if self._on_missing == "skip" else (0, self.dims[modality])
+
+    def _tell(self, split: str) -> None:
+        """Say once for a split how much is missing, or raise where that is an error."""
+        if split not in self._told:
+            self.check_join(split)
 
     def _check_width(
         self, modality: str, file: FeatureFile, name: str, shape: tuple[int, int]
@@ -238,14 +254,25 @@ class ClipReader:
     def _open_features(self, modality: str, split: str) -> FeatureFile:
         path = self._release.feature_path(modality, split)
         if path is None:
-            places = self._release.places(FEATURE_PLACES, modality=modality, split=SPLITS[split])
-            others = tuple(name for name in self._modalities if name != modality)
-            raise IndoMERError(
-                f"No {modality} features for {split}. Looked for {places}. Put the file there, or "
-                f"load without them: modalities={others or ('text',)!r}."
-            )
+            self._refuse_missing_files()
         orders = functools.partial(self._orders, modality, split)
         return FeatureFile(path, self._release.fs, orders)
+
+    def _refuse_missing_files(self) -> NoReturn:
+        """Raise one error about all feature files that are missing, of every modality and split."""
+        release, missing = self._release, {}
+        for modality in self.dims:
+            splits = [split for split in SPLITS if release.feature_path(modality, split) is None]
+            if splits:
+                missing[modality] = splits
+        what = "; ".join(
+            f"no {modality} features ({', '.join(splits)})" for modality, splits in missing.items()
+        )
+        places = "; ".join(map(_places_of, missing, missing.values()))
+        others = tuple(name for name in self._modalities if name not in missing) or ("text",)
+        advice = release.advice(has_split=True)
+        advice = advice or f"To load what is there, pass modalities={others!r}."
+        raise IndoMERError(f"{release.data_dir}: {what}. {advice} Looked for {places}.")
 
     def _orders(self, modality: str, split: str) -> Iterator[list[str]]:
         """Yield orders in which a pickle may have the clips of a split, the likeliest first.
@@ -261,3 +288,14 @@ class ClipReader:
         keys = set(map(clip_key, names))
         yield [key for key in Annotations(self._release).keys if key in keys]
         yield sorted(names)
+
+
+def _places_of(modality: str, splits: Sequence[str]) -> str:
+    """Names of the feature files of these splits, and the folders where they may lie."""
+    names = [
+        FEATURE_PLACES[0].rpartition("/")[2].format(modality=modality, split=SPLITS[split])
+        for split in splits
+    ]
+    folders = [place.rpartition("/")[0].format(modality=modality) for place in FEATURE_PLACES]
+    where = [f"{folder}/" for folder in folders if folder]
+    return f"{' and '.join(names)} in {', '.join(where)} and the folder itself"

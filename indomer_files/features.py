@@ -1,5 +1,6 @@
 """Feature pickles as mappings from clip name to array, and the padding of arrays."""
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,7 @@ from fsspec.spec import AbstractFileSystem
 
 from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, UnsafePickleError
-from indomer_files.file_kinds import describe_other_than_pickle
+from indomer_files.file_kinds import describe_other_than
 from indomer_files.pickles import Limits, PickleIndex, Rules, StoredArray, Walker, read_content
 from indomer_files.sources import FileSource, Store, open_source
 
@@ -25,7 +26,7 @@ PICKLE_RULES = Rules(
     form='{"video_name": str, "video_feature": array of shape (T, D)}, or the same for audio',
     error=IndoMERError,
     unsafe_error=UnsafePickleError,
-    describe_other=describe_other_than_pickle,
+    describe_other=functools.partial(describe_other_than, "pickle"),
     conversions={
         "torch": "Convert tensors to arrays (tensor.numpy()) and pickle those. ",
         "pandas": "Write a list of dicts of numpy arrays instead of pandas objects. ",
@@ -58,6 +59,7 @@ class FeatureFile:
         orders: Function that gives lists of names, orders in which the clips may follow each other.
             Of a file on a server, clips are then looked for where one of these foretells.
         rules: What is known of the pickle, and the limits to what it may ask for.
+        storage_options: Keyword arguments of the file system of an address, such as `token`.
 
     Raises:
         UnsafePickleError: The file asks for more than arrays need; on first use.
@@ -70,8 +72,9 @@ class FeatureFile:
         fs: AbstractFileSystem | None = None,
         orders: Callable[[], Iterable[list[str]]] | None = None,
         rules: Rules = PICKLE_RULES,
+        storage_options: dict[str, Any] | None = None,
     ) -> None:
-        self._source, self._rules = _open(path, fs), rules
+        self._source, self._rules = _open(path, fs, storage_options), rules
         self.name = self._source.name
         orders = orders if self._source.is_remote else None
         self._index = PickleIndex(self._source, rules, clip_key, orders)
@@ -157,6 +160,19 @@ class FeatureFile:
     def dtype(self, name: str) -> np.dtype[Any]:
         """Stored dtype of one clip, without reading it."""
         return self._clip(name).dtype
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is read from a server, by requests."""
+        return self._source.is_remote
+
+    def verify(self) -> None:
+        """Read all but the arrays, up to the end of the file.
+
+        Raises:
+            UnsafePickleError, IndoMERError: What the class says, wherever in the file it is.
+        """
+        self._index.complete()
 
     @property
     def protocol(self) -> int:
@@ -251,5 +267,10 @@ def _last_nonzero(values: npt.NDArray[np.uint8]) -> int | None:
     return int(found[-1]) if len(found) else None
 
 
-def _open(path: str | os.PathLike[str] | BinaryIO, fs: AbstractFileSystem | None) -> FileSource:
-    return open_source(path, IndoMERError, None if fs is None else Store(fs, IndoMERError))
+def _open(
+    path: str | os.PathLike[str] | BinaryIO,
+    fs: AbstractFileSystem | None,
+    storage_options: dict[str, Any] | None = None,
+) -> FileSource:
+    store = None if fs is None else Store(fs, IndoMERError)
+    return open_source(path, IndoMERError, store, storage_options)

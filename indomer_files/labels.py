@@ -4,15 +4,20 @@ Where sources disagree, the split JSON wins over Annotations.csv, and that over 
 """
 
 import collections
-import csv
 import functools
-import io
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from indomer_files.clip_names import clip_key, parse_clip_name
+from indomer_files.damaged_text import repairs
 from indomer_files.errors import IndoMERError, count, raise_all
+from indomer_files.label_texts import (
+    is_whole_text,
+    parse_annotations,
+    parse_split,
+    shown,
+    wrong_field,
+)
 from indomer_files.release import Release
 from indomer_files.schema import (
     DOWNLOAD_ADVICE,
@@ -28,13 +33,14 @@ from indomer_files.schema import (
 Row = dict[str, Any]
 
 
-def read_rows(release: Release, config_name: str) -> tuple[dict[str, list[Row]], str]:
+def read_rows(release: Release, config_name: str) -> tuple[dict[str, list[Row]], dict[str, str]]:
     """Read and join the split JSONs, Annotations.csv and the other config's JSONs.
 
     Returns:
         Split name -> list of rows in the order of its JSON. A row holds every column but those of
         features; labels are class ids, or None where no source has them.
-        In how many rows the JSONs and Annotations.csv differ, and where; or "".
+        What to warn of, each in one line, by a key that tells one warning from another: rows in
+        which the JSONs and Annotations.csv differ, labels that no clip has.
 
     Raises:
         IndoMERError: A file is missing or not as described, or rows have unknown labels, ids that
@@ -62,13 +68,47 @@ def read_rows(release: Release, config_name: str) -> tuple[dict[str, list[Row]],
     if problems:
         classes = f"{', '.join(EMOTIONS)}; {', '.join(SENTIMENTS)}"
         raise_all(problems, f"Known labels are {classes}. Correct the files or fetch them again.")
-    n_rows, n_differing = len(train) + len(validation), differing.pop("rows", 0)
-    columns = ", ".join(f"{column}: {number}" for column, number in sorted(differing.items()))
-    difference = (
-        f"{n_differing} of {n_rows} rows differ between the JSONs of {config_name} and "
-        f"Annotations.csv ({columns}); the JSONs are used."
-    )
-    return rows_by_split, difference if n_differing else ""
+    warnings = _differences(release, config_name, len(train) + len(validation), differing)
+    return rows_by_split, warnings | _absent_labels(release, others, rows_by_split)
+
+
+def _differences(
+    release: Release, config_name: str, n_rows: int, differing: collections.Counter[str]
+) -> dict[str, str]:
+    """The warning of rows in which the JSONs and Annotations.csv differ."""
+    n_differing, n_damaged = differing["rows"], differing["damaged"]
+    if not n_differing:
+        return {}
+    counts = {name: differing[name] for name in ("text", *LABEL_COLUMNS) if differing[name]}
+    columns = ", ".join(f"{column}: {number}" for column, number in sorted(counts.items()))
+    if n_damaged:
+        of_them = "" if n_damaged == differing["text"] else f"{n_damaged} of them "
+        columns += f", {of_them}damaged characters in the CSV"
+    # Both configs differ from it in the same way: one warning is enough.
+    key = f"{release.annotations_path()}: {n_differing} differ"
+    return {
+        key: f"{n_differing} of {n_rows} rows differ between the JSONs of {config_name} and "
+        f"Annotations.csv ({columns}); the split files are used."
+    }
+
+
+def _absent_labels(
+    release: Release, others: "OtherConfig", rows_by_split: Mapping[str, list[Row]]
+) -> dict[str, str]:
+    """The warning of label columns that are None from top to bottom."""
+    absent = collections.defaultdict(list)
+    for split, rows in rows_by_split.items():
+        columns = [column for column in LABEL_COLUMNS if all(row[column] is None for row in rows)]
+        if columns:
+            absent[tuple(columns)].append(split)
+    if not absent:
+        return {}
+    what = "; ".join(f"{', '.join(columns)} ({', '.join(s)})" for columns, s in absent.items())
+    missing = [f"the split files of {others.name}"] if not others.rows else []
+    missing += ["Annotations.csv"] if release.annotations_path() is None else []
+    where = f"{' and '.join(missing)} would have them" if missing else "no file has them"
+    message = f"{release.data_dir}: no clip has a label in {what}, all None: {where}."
+    return {message: message}
 
 
 def read_split(release: Release, config_name: str, split: str) -> list[Row]:
@@ -81,26 +121,40 @@ def read_split(release: Release, config_name: str, split: str) -> list[Row]:
     if path is None:
         places = release.places(SPLIT_PLACES, config=config_name, split=SPLITS[split])
         raise IndoMERError(
-            f"No {split} split of {config_name}. Looked for {places}. {DOWNLOAD_ADVICE}"
+            f"No {split} split of {config_name}. Looked for {places}. "
+            f"{release.advice() or DOWNLOAD_ADVICE}"
         )
+    content = release.read(path)
     try:
-        rows = json.loads(release.read(path).decode("utf-8-sig"))
+        rows = parse_split(content)
     except ValueError as error:
-        raise IndoMERError(f"{path}: not JSON ({error}). Fetch the file again.") from error
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise IndoMERError(f"{path}: expected a list of objects, at least one. Fetch it again.")
-    allowed: dict[str, tuple[type, ...]] = dict.fromkeys(JSON_FIELDS, (str,))
-    for field in JSON_LABELS[config_name].values():
-        allowed.setdefault(field, (str, type(None)))
-    for field, types in allowed.items():
+        raise IndoMERError(f"{path}: {error}. Fetch the file again.") from error
+    others = [number for number, row in enumerate(rows) if not isinstance(row, dict)]
+    if others:
+        raise IndoMERError(
+            f"{path}: expected a list of objects, got {shown(rows[others[0]])} as row {others[0]}. "
+            "Fetch the file again."
+        )
+    for field in dict.fromkeys((*JSON_FIELDS, *JSON_LABELS[config_name].values())):
         # One look at all rows is much faster than a look at each; which row it is matters rarely.
-        if not {type(row.get(field)) for row in rows} <= set(types):
-            number = next(i for i, row in enumerate(rows) if type(row.get(field)) not in types)
-            raise IndoMERError(
-                f"{path}, row {number}: expected a text as {field!r}, got "
-                f"{rows[number].get(field)!r}. Each row needs {', '.join(JSON_FIELDS)}."
-            )
+        if not _are_texts(rows, field):
+            for number, row in enumerate(rows):
+                if wrong := wrong_field(row, (field,)):
+                    raise IndoMERError(
+                        f"{path}, row {number}: {wrong}. Each row needs {', '.join(JSON_FIELDS)}."
+                    )
     return rows
+
+
+def _are_texts(rows: Sequence[Any], field: str) -> bool:
+    """Whether a field is text that can be kept in all rows, or, where it may, missing."""
+    try:
+        values = [row.get(field) for row in rows]
+        if field not in JSON_FIELDS:
+            values = [value for value in values if value is not None]
+        return is_whole_text("".join(values))
+    except TypeError:
+        return False
 
 
 class Annotations:
@@ -116,18 +170,18 @@ class Annotations:
         path = release.annotations_path()
         if path is None:
             return
+        content = release.read(path)
         try:
-            text = io.StringIO(release.read(path).decode("utf-8-sig"), newline="")
-            header, *lines = list(filter(None, csv.reader(text))) or [[]]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise IndoMERError(f"{path}: not CSV in UTF-8 ({error}). Fetch it again.") from error
+            header, lines = parse_annotations(content)
+        except ValueError as error:
+            raise IndoMERError(f"{path}: {error}. Fetch the file again.") from error
         if "video_name" not in header:
-            raise IndoMERError(f"{path}: expected a column 'video_name', got {header}.")
+            raise IndoMERError(f"{path}: expected a column 'video_name', got {shown(header)}.")
         uneven = [line for line in lines if len(line) != len(header)]
         if uneven:
             raise IndoMERError(
                 f"{path}: expected {len(header)} values a line, as in its first, got "
-                f"{len(uneven[0])} in {uneven[0][:2]}... Fetch the file again."
+                f"{len(uneven[0])} in {shown(uneven[0][:2])}... Fetch the file again."
             )
         # The last place is where clips are found that the file does not have.
         self._columns = {column: [*values, None] for column, values in zip(header, zip(*lines))}
@@ -216,7 +270,8 @@ def _join_labels(
         fields: Label column -> field of the JSON.
         annotations: Annotations.csv.
         others: The other config.
-        differing: Counter of rows in which JSON and CSV differ, by column and in all; added to.
+        differing: Counter of rows in which JSON and CSV differ, by column and in all, and of
+            damaged texts in the CSV; added to.
 
     Returns:
         One dict per row.
@@ -233,6 +288,9 @@ def _join_labels(
     columns |= {"text": [row["text"] for row in json_rows], "label": None}
     differing_rows = _differing(columns["text"], annotated["text"])
     differing["text"] += len(differing_rows)
+    differing["damaged"] += sum(
+        _is_damaged(annotated["text"][row] or "", columns["text"][row]) for row in differing_rows
+    )
     unknown: list[str] = []
     for column, classes in LABEL_COLUMNS.items():
         field = fields.get(column)
@@ -271,3 +329,8 @@ def _differing(own: Sequence[str | None], annotated: Iterable[str | None]) -> se
         return set()
     pairs = enumerate(zip(own, annotated))
     return {row for row, (one, other) in pairs if one != other and one and other}
+
+
+def _is_damaged(text: str, right: str) -> bool:
+    """Whether a text is another one, read in another encoding than it was written in."""
+    return any(repaired == right for repaired, _ in repairs(text))

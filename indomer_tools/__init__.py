@@ -1,6 +1,8 @@
 """Optional tooling on top of the loader in `indomer.py`, which never imports it.
 
-Nothing here imports torch, transformers or scikit-learn before it is used.
+Nothing here imports torch, transformers or scikit-learn before it is used. `check` and `export` are
+functions here; what else is in the packages of the same names is imported from them, such as
+`from indomer_tools.export import planned`.
 """
 
 from indomer_tools.check import Finding, Report, check

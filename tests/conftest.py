@@ -11,10 +11,14 @@ pytest.register_assert_rewrite("tests.support")
 _HOME = tempfile.TemporaryDirectory(prefix="indomer-tests-")
 os.environ["HF_HOME"] = _HOME.name
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The others use the other cores; threads that wait for one another would take turns on one.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import datasets  # noqa: E402
 
 import indomer  # noqa: E402
+from indomer_files.logs import forget_warnings  # noqa: E402
 from tests.support.places import LABELS, ROOT  # noqa: E402
 
 
@@ -58,5 +62,39 @@ def load_rows(request, load):
 @pytest.fixture(autouse=True)
 def _quiet():
     datasets.disable_progress_bars()
+    forget_warnings()
     yield
     datasets.enable_progress_bars()
+
+
+# --- What was left out ----------------------------------------------------------------------------
+
+_n_left_out = 0
+
+
+def pytest_deselected(items):
+    """Count what `-m "not slow"` leaves out; `-k` and paths leave out tests of all kinds."""
+    global _n_left_out
+    if all(item.get_closest_marker("slow") for item in items):
+        _n_left_out = len(items)
+
+
+def pytest_sessionfinish(session):
+    """Tell the process that sums up, where this one does not."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["n_left_out"] = _n_left_out
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    global _n_left_out
+    _n_left_out = getattr(node, "workeroutput", {}).get("n_left_out", _n_left_out)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    yield  # the last line but one, below the reasons of skipped tests
+    if _n_left_out:
+        terminalreporter.write_line(
+            f"LEFT OUT {_n_left_out} slow tests: `make test-slow` runs them"
+        )

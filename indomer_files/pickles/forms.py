@@ -108,10 +108,18 @@ class EntryForm:
         except UnicodeDecodeError:
             return None
 
-    def is_end(self, after: bytes, n_left: int) -> bool:
-        """Whether this is what follows the payload, and the frame in it ends before the file."""
+    def is_end(self, after: bytes, n_left: int, next_bytes: bytes | None = None) -> bool:
+        """Whether this is what follows the payload, and the frame in it ends before the file.
+
+        Args:
+            after: Bytes from the payload on.
+            n_left: How many there are up to the end of the file.
+            next_bytes: With what they have to go on after the entry; the next one by default.
+        """
+        expected = self.after if next_bytes is None else self.after[:-1] + next_bytes
+        after = after[: len(expected)]
         if self.frame is None:
-            return after[: len(self.after)] == self.after
+            return after == expected
         length = int.from_bytes(after[self.frame : self.frame + 8], "little")
-        after = after[: self.frame] + bytes(8) + after[self.frame + 8 : len(self.after)]
-        return after == self.after and self.frame + 8 + length <= n_left
+        after = after[: self.frame] + bytes(8) + after[self.frame + 8 :]
+        return after == expected and self.frame + 8 + length <= n_left

@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from indomer_files.pickles.forms import EntryForm
 from indomer_files.pickles.rules import ByteSource, Rules
@@ -13,11 +13,18 @@ from indomer_files.pickles.walker import SkimmedError, Walker
 # and third is known then.
 _N_WALKED = 4
 
-# Picklers append so many items at a time, with APPENDS and MARK in between.
-_BATCH_ENTRIES, _BATCH_OPCODES = 1000, 2
+# Picklers append so many items at a time, with APPENDS and MARK in between; the file ends with
+# APPENDS and STOP.
+_BATCH_ENTRIES, _BETWEEN_BATCHES, _END = 1000, b"e(", b"e."
 
-# A file ends with the opcodes APPENDS and STOP.
-_END_OPCODES = 2
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Foretold:
+    """Where an array is expected, and what has to lie before it from the last payload on."""
+
+    array: StoredArray
+    gap_start: int
+    between_entries: bytes
 
 
 class PickleIndex:
@@ -26,7 +33,8 @@ class PickleIndex:
     Foretelling: a server that gives one range a request would have to be asked once for each array
     that is passed over. But entries of one form differ in nothing but their names, so an order of
     the names tells the place of each, and the size of the file. Where that is its size, arrays are
-    expected at these places; what is there is seen before an array is read.
+    expected at these places. What is there is seen before an array is read, and all that lies
+    between payloads is seen by `complete`.
 
     Args:
         source: The file.
@@ -48,7 +56,7 @@ class PickleIndex:
         self._arrays: dict[Hashable, StoredArray] = {}
         # Key -> array: those whose place is foretold, and those of them that were seen there.
         self._form: EntryForm | None = None
-        self._foretold: dict[Hashable, StoredArray] = {}
+        self._foretold: dict[Hashable, _Foretold] = {}
         self._seen: dict[Hashable, StoredArray] = {}
         self._walker: Walker | None = None
         self._walk: Iterator[StoredArray] = iter(())
@@ -85,6 +93,8 @@ class PickleIndex:
     def complete(self) -> Walker:
         """Index the file to its end; return the walk that did it."""
         with self._lock:
+            if self._foretold and not self._is_complete:
+                self._confirm()
             if not self._is_complete:
                 self._index_until(None)
         assert self._walker is not None
@@ -92,7 +102,9 @@ class PickleIndex:
 
     def _known(self, key: str, may_be_foretold: bool) -> StoredArray | None:
         array = self._arrays.get(key) or self._seen.get(key)
-        return array or (self._foretold.get(key) if may_be_foretold else None)
+        if array is None and may_be_foretold and key in self._foretold:
+            return self._foretold[key].array
+        return array
 
     def _index_until(self, key: str | None) -> None:
         """Go on until an array is found, or others can be foretold, or to the end."""
@@ -138,42 +150,63 @@ class PickleIndex:
         walked = list(self._arrays.values())
         for order in orders() if self._form is not None else ():
             keys = list(map(self._key_of, order))
-            if keys[: len(walked)] == list(self._arrays):
-                arrays, stop = self._lay_out(keys[len(walked) :], walked)
-                is_whole = arrays and stop + _END_OPCODES == self._source.size
-                if is_whole and all(map(self._is_there, (arrays[len(arrays) // 2], arrays[-1]))):
-                    self._foretold = {self._key_of(array.name): array for array in arrays}
+            if keys[: len(walked)] == list(self._arrays) and len(set(keys)) == len(keys):
+                foretold, stop = self._lay_out(keys[len(walked) :], walked)
+                is_whole = foretold and stop + len(_END) == self._source.size
+                if is_whole and self._are_there([foretold[len(foretold) // 2], foretold[-1]]):
+                    self._foretold = {self._key_of(one.array.name): one for one in foretold}
                     return
 
-    def _lay_out(self, keys: list[str], walked: list[StoredArray]) -> tuple[list[StoredArray], int]:
+    def _lay_out(self, keys: list[str], walked: list[StoredArray]) -> tuple[list[_Foretold], int]:
         """Arrays of these keys, if they follow those that were walked through; where they end."""
         form, last = self._form, walked[-1]
         assert form is not None
         prefix, _, suffix = last.name.partition(self._key_of(last.name))
-        arrays, stop = [], last.payload.start + form.n_bytes + form.n_after
+        foretold, gap_start = [], last.payload.start + form.n_bytes
         for number, key in enumerate(keys, len(walked)):
             name = prefix + key + suffix
-            n_opcodes = _BATCH_OPCODES if number % _BATCH_ENTRIES == 0 else 0
-            payload = Content(stop + form.n_before(name) + n_opcodes, form.n_bytes)
-            arrays.append(dataclasses.replace(last, name=name, payload=payload))
-            stop = payload.start + form.n_bytes + form.n_after
-        return arrays, stop
+            between = _BETWEEN_BATCHES if number % _BATCH_ENTRIES == 0 else b""
+            start = gap_start + form.n_after + len(between) + form.n_before(name)
+            array = dataclasses.replace(last, name=name, payload=Content(start, form.n_bytes))
+            foretold.append(_Foretold(array, gap_start, between))
+            gap_start = start + form.n_bytes
+        return foretold, gap_start + form.n_after
 
-    def _is_there(self, array: StoredArray) -> bool:
-        """Whether an entry of this name is at its place."""
-        assert self._form is not None
-        start = array.payload.start - self._form.n_before(array.name)
-        found = self._form.match(self._source.read(start, array.payload.start))
-        return found is not None and found[0] == array.name
+    def _are_there(self, foretold: Sequence[_Foretold]) -> bool:
+        """Whether all that lies before the payloads of some arrays is as it was foretold."""
+        spans = [(one.gap_start, one.array.payload.start) for one in foretold]
+        gaps = self._source.read_many(spans)
+        return all(map(self._is_gap, foretold, gaps))
+
+    def _is_gap(self, foretold: _Foretold, gap: bytes) -> bool:
+        form = self._form
+        assert form is not None
+        head = gap[form.n_after + len(foretold.between_entries) :]
+        n_left = self._source.size - foretold.gap_start
+        is_end = form.is_end(gap, n_left, foretold.between_entries + head[:1])
+        return is_end and form.match(head) == (foretold.array.name, len(head))
 
     def _look_at(self, key: str) -> None:
         """See whether an array is where it was foretold; if not, nothing is foretold any more."""
-        array = self._foretold[key]
-        assert self._form is not None
-        start = array.payload.start
+        foretold = self._foretold[key]
+        payload = foretold.array.payload
         # With its frames, which will be asked for next.
-        self._source.fetch(start - self._form.n_before(array.name), start + array.payload.stored)
-        if self._is_there(array):
-            self._seen[key] = array
+        self._source.fetch(foretold.gap_start, payload.start + payload.stored)
+        if self._is_gap(foretold, self._source.read(foretold.gap_start, payload.start)):
+            self._seen[key] = foretold.array
         else:
             self._foretold = {}
+
+    def _confirm(self) -> None:
+        """See whether all that was foretold is there, up to the end of the file."""
+        form = self._form
+        assert form is not None
+        last = next(reversed(self._foretold.values())).array.payload
+        end_start = last.start + last.stored
+        end = self._source.read(end_start, self._source.size)
+        unseen = [one for key, one in self._foretold.items() if key not in self._seen]
+        if form.is_end(end, len(end), _END) and self._are_there(unseen):
+            self._arrays |= {key: one.array for key, one in self._foretold.items()}
+            self._is_complete = True
+        # Else the walk tells what is there instead, and where.
+        self._foretold = {}

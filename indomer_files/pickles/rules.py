@@ -1,7 +1,7 @@
 """What the walk through a pickle is told: names of keys, limits, errors, and what it reads from."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -19,6 +19,9 @@ class ByteSource(Protocol):
 
     def read_into(self, start: int, array: npt.NDArray[Any]) -> None:
         """Fill a C-contiguous array with the bytes from `start` on."""
+
+    def read_many(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        """The same of several places, in few requests where each would be one."""
 
     def find_newline(self, start: int) -> int | None:
         """Place of the next line end, or None."""

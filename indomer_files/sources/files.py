@@ -4,14 +4,14 @@ import contextlib
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from indomer_files.sources.store import CHANGED_ADVICE
+from indomer_files.sources.store import CHANGED_ADVICE, disk_error
 
 # What is read at once where the whole is not known.
 BLOCK_BYTES = 1 << 16
@@ -55,6 +55,10 @@ class FileSource:
         n_read = self._fill(start, memoryview(content))
         return bytes(content if n_read == len(content) else content[:n_read])
 
+    def read_many(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        """The same of several places."""
+        return [self.read(start, stop) for start, stop in spans]
+
     def read_into(self, start: int, array: npt.NDArray[Any]) -> None:
         """Fill a C-contiguous array with the bytes from `start` on."""
         wanted = array.reshape(-1).view(np.uint8).data
@@ -86,9 +90,12 @@ class FileSource:
 
     def _read_some(self, start: int, wanted: memoryview) -> int:
         # A file object has one place: between these two nobody else may move it.
-        with self._lock:
-            self._file.seek(start)
-            content = self._file.read(len(wanted))
+        try:
+            with self._lock:
+                self._file.seek(start)
+                content = self._file.read(len(wanted))
+        except OSError as reason:
+            raise disk_error(self.name, reason, self._error) from reason
         wanted[: len(content)] = content
         return len(content)
 
@@ -112,17 +119,23 @@ class LocalSource(FileSource):
     """Bytes of a file on a disk, read straight to where they are wanted."""
 
     def __init__(self, path: str, error: type[Exception]) -> None:
-        super().__init__(io.FileIO(path), path, owned=True, error=error)
-        self._path, self._stat = path, os.fstat(self._file.fileno())
+        try:
+            super().__init__(io.FileIO(path), path, owned=True, error=error)
+            self._path, self._stat = path, os.fstat(self._file.fileno())
+        except OSError as reason:
+            raise disk_error(path, reason, error) from reason
         self._last_start = 0
 
     def _read_some(self, start: int, wanted: memoryview) -> int:
-        if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), [wanted], start)
-        with self._lock:
-            self._file.seek(start)
-            n_read: int = self._file.readinto(wanted)
-            return n_read
+        try:
+            if hasattr(os, "preadv"):
+                return os.preadv(self._file.fileno(), [wanted], start)
+            with self._lock:
+                self._file.seek(start)
+                n_read: int = self._file.readinto(wanted)
+                return n_read
+        except OSError as reason:
+            raise disk_error(self._path, reason, self._error) from reason
 
     def check_unchanged(self) -> None:
         # By its path: another file may have been put in its place. One that was only deleted stays
@@ -131,6 +144,8 @@ class LocalSource(FileSource):
             now = os.stat(self._path)
         except FileNotFoundError:
             now = os.fstat(self._file.fileno())
+        except OSError as reason:
+            raise disk_error(self._path, reason, self._error) from reason
         if [getattr(now, part) for part in _STAT] != [getattr(self._stat, part) for part in _STAT]:
             raise self._error(f"{self.name}: the file changed while it was read. {CHANGED_ADVICE}")
 

@@ -4,7 +4,7 @@ import concurrent.futures
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
@@ -81,6 +81,16 @@ class RemoteSource(FileSource):
             if self._held(start) is None:
                 self._fetch(start, stop - start)
 
+    def read_many(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        contents = []
+        for first in range(0, len(spans), _PIECES[1]):
+            together = spans[first : first + _PIECES[1]]
+            if self._gives_ranges or self._is_parallel:
+                with self._lock:
+                    self._pieces = self._fetch_pieces(together)
+            contents += super().read_many(together)
+        return contents
+
     def _held(self, start: int) -> tuple[int, bytes] | None:
         for place, content in (*self._blocks, *self._pieces):
             if place <= start < place + len(content):
@@ -128,7 +138,7 @@ class RemoteSource(FileSource):
         self._n_pieces = min(4 * self._n_pieces, _PIECES[1]) if may_guess else self._n_pieces
         return spans
 
-    def _fetch_pieces(self, spans: list[tuple[int, int]]) -> list[tuple[int, bytes]]:
+    def _fetch_pieces(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, bytes]]:
         if len(spans) > 1 and self._gives_ranges:
             pieces: list[tuple[int, bytes]] | None = self._store.retry(
                 self._path, sync, self._store.fs.loop, self._fetch_together, spans
@@ -161,7 +171,9 @@ class RemoteSource(FileSource):
 
         return self._store.retry(self._path, fetch)
 
-    async def _fetch_together(self, spans: list[tuple[int, int]]) -> list[tuple[int, bytes]] | None:
+    async def _fetch_together(
+        self, spans: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, bytes]] | None:
         """Several ranges in one request (RFC 9110, 14.6), or None where the server gives none."""
         import aiohttp
 

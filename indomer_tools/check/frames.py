@@ -57,6 +57,9 @@ def scan(
         file: The file.
         names: Which clips; by default all.
         on_clip: Called with the bytes of each clip after it was looked at.
+
+    Raises:
+        IndoMERError: The file is cut short, no pickle, or of another form.
     """
     found = Frames()
     for name, frames, length in _clips(file, file if names is None else names):

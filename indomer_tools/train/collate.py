@@ -19,7 +19,7 @@ import pyarrow as pa
 
 import indomer
 from indomer_files.schema import LABEL_COLUMNS
-from indomer_tools.train.torch_data import table_columns
+from indomer_tools.train.torch_data import ClipBatch, table_columns
 
 if TYPE_CHECKING:
     import torch
@@ -98,6 +98,8 @@ class PaddingCollator:
     def __call__(self, examples: Sequence[Any]) -> dict[str, Any]:
         import torch
 
+        if isinstance(examples, ClipBatch):
+            examples = examples.take_views()
         examples = [_as_mapping(example) for example in examples]
         columns = examples[0].keys()
         batch: dict[str, Any] = {}
@@ -227,4 +229,10 @@ def _column(examples: list[Mapping[str, Any]], column: str, option: str) -> list
             f"{', '.join(examples[0])}. A Trainer drops columns that its model does not take: "
             "pass remove_unused_columns=False."
         )
-    return [example[column] for example in examples]
+    values = [example[column] for example in examples]
+    # Frames may be views of a table, which nobody should be able to write to.
+    return [np.array(value) if _is_view(value) else value for value in values]
+
+
+def _is_view(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and not value.flags.writeable

@@ -27,7 +27,7 @@ def _options():
     return {
         field.name: field.default
         for field in dataclasses.fields(indomer.IndoMERConfig)
-        if field.name not in inherited
+        if field.init and field.name not in inherited
     }
 
 

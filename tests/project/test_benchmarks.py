@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.long
+
 BENCHMARKS = ROOT / "benchmarks"
 
 
@@ -31,6 +33,7 @@ def run(command, *options):
     return process.stdout
 
 
+@pytest.mark.slow
 def test_side_by_side_makes_table_figure_and_json(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("matplotlib")
@@ -75,10 +78,12 @@ def test_side_by_side_says_what_is_not_installed(modules, monkeypatch):
     assert "no_such_package" in contenders.HDF5.missing()
 
 
+@pytest.mark.slow
 def test_loader_figures():
     assert "reload" in run("loader.py", "reload")
 
 
+@pytest.mark.slow
 def test_export_figures(tmp_path):
     results = tmp_path / "results.json"
     run("export.py", "write", "read", "--json", results)

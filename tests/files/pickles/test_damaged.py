@@ -16,6 +16,8 @@ from tests.support.pickle_readers import assert_reads_or_refuses, read_bytes
 from tests.support.pickle_writers import assemble, entry, from_buffer, pickle_file, push, text
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.long
+
 TEXT_PROTOCOLS = (0, 1, 2)  # bytes are written as text
 FIXED = settings(deadline=None, derandomize=True, max_examples=150)
 
@@ -44,9 +46,19 @@ DAMAGED = [
     for writer, case in (("c", "one_row"), ("c", "alike"), ("optimized", "alike"))
     if case == "one_row" or protocol >= 4
 ]
+# Of these, many opcodes are walked through again for every byte.
+LONGEST = [("c", "one_row", 0), ("c", "alike", 4), ("c", "alike", 5), ("optimized", "alike", 4)]
+DAMAGED_ANYWHERE = [
+    pytest.param(
+        *row.values,
+        id=row.id,
+        marks=[pytest.mark.slow] if row.values in LONGEST else [],
+    )
+    for row in DAMAGED
+]
 
 
-@pytest.mark.parametrize(("writer", "case", "protocol"), DAMAGED)
+@pytest.mark.parametrize(("writer", "case", "protocol"), DAMAGED_ANYWHERE)
 def test_pickle_with_any_byte_changed_is_read_or_refused(writer, case, protocol):
     pickled = WRITERS[writer](CASES[case](), protocol)
     for place, byte in enumerate(pickled):

@@ -73,6 +73,7 @@ def test_repeated_entries_are_not_walked_through(monkeypatch):
     assert 3 <= len(calls) < 90
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("n_clips", [3, 4, 5, 999, 1000, 1001, 1004, 2600])
 def test_any_number_of_clips_reads(protocol, n_clips):
@@ -154,6 +155,7 @@ def test_skimmed_clip_twice_is_refused(protocol):
         read(pickle.dumps(entries, protocol))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_long_file_cut_at_any_byte_raises(protocol, walked):
     content = pickle.dumps(make_entries(8), protocol)
@@ -163,8 +165,13 @@ def test_long_file_cut_at_any_byte_raises(protocol, walked):
         assert issubclass(found[0], indomer.IndoMERError)
 
 
-@pytest.mark.parametrize("protocol", [4, 5])
-@pytest.mark.parametrize("n_frames", [3, 4500])
+@pytest.mark.parametrize(
+    ("n_frames", "protocol"),
+    [
+        pytest.param(3, 5, marks=pytest.mark.long),
+        *(pytest.param(*row, marks=pytest.mark.slow) for row in ((3, 4), (4500, 4), (4500, 5))),
+    ],
+)
 def test_long_file_with_any_byte_changed_reads_as_if_walked(protocol, n_frames, walked):
     content = bytearray(pickle.dumps(make_entries(7, n_frames), protocol))
     # The bytes around payloads, and a few of the payloads.

@@ -1,0 +1,74 @@
+"""The Croissant description of an exported folder."""
+
+import json
+
+import numpy as np
+import pytest
+
+import indomer
+from tests.support import release_writers as writers
+from tests.support.card_readers import facts_of, read_rows
+
+
+def test_croissant_validates(dummy_export):
+    mlcroissant = pytest.importorskip("mlcroissant")
+    issues = mlcroissant.Dataset(str(dummy_export / "croissant.json")).metadata.ctx.issues
+    assert not issues.errors
+    # When other data than IndoMER's was published is not known.
+    assert all("datePublished" in warning for warning in issues.warnings)
+    assert len(issues.warnings) == 1
+
+
+def test_croissant_of_the_release_has_no_warnings(published):
+    mlcroissant = pytest.importorskip("mlcroissant")
+    described = mlcroissant.Dataset(str(published / "croissant.json"))
+    assert not described.metadata.ctx.issues.errors
+    assert not described.metadata.ctx.issues.warnings
+    assert described.metadata.version == "1.0.0"
+
+
+def test_croissant_describes_files_arrays_and_classes(dummy_export):
+    croissant = json.loads((dummy_export / "croissant.json").read_text(encoding="utf-8"))
+    assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.1"
+    files = [node for node in croissant["distribution"] if node["@type"] == "cr:FileObject"]
+    assert len(files) == len(list(dummy_export.glob("data/*/*.parquet")))
+    for file in files:
+        facts = facts_of(dummy_export / file["contentUrl"])
+        assert (file["sha256"], file["contentSize"]) == (facts["sha256"], f"{facts['size']} B")
+    sets = {node["@id"]: node for node in croissant["recordSet"]}
+    assert list(sets) == ["splits", "emotions", "sentiments", "7_class", "3_class"]
+    assert sets["splits"]["dataType"] == "cr:Split"
+    names = [row["emotions/name"] for row in sets["emotions"]["data"]]
+    assert names == list(indomer.EMOTIONS)
+    field = next(f for f in sets["7_class"]["field"] if f["name"] == "video_feature")
+    assert (field["isArray"], field["arrayShape"]) == (True, "-1,673")
+    assert field["dataType"] == "cr:Float32"
+
+
+@pytest.mark.parametrize("config", ["7_class", "3_class"])
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_croissant_records_equal_the_parquet(dummy_export, config, split):
+    mlcroissant = pytest.importorskip("mlcroissant")
+    described = mlcroissant.Dataset(str(dummy_export / "croissant.json"))
+    records = described.records(config, filters={f"{config}/split": split})
+    expected = read_rows(dummy_export, config, split).to_pylist()
+    for record, row in zip(records, expected, strict=True):
+        assert record.pop(f"{config}/split") == split.encode()
+        assert list(record) == [f"{config}/{column}" for column in row]
+        for column, value in row.items():
+            found = record[f"{config}/{column}"]
+            if column.endswith("_feature"):
+                wanted = np.array(value, np.float32)
+                assert {type(number) for number in found[0]} == {np.float32}
+                writers.assert_same_bits(np.array(found), wanted)
+            else:
+                assert found == (value.encode() if isinstance(value, str) else value)
+
+
+def test_croissant_reads_all_splits_and_both_kinds_of_names(dummy_export):
+    mlcroissant = pytest.importorskip("mlcroissant")
+    described = mlcroissant.Dataset(str(dummy_export / "croissant.json"))
+    splits = [record["7_class/split"].decode() for record in described.records("7_class")]
+    assert splits == ["train"] * 14 + ["validation"] * 7
+    emotions = list(described.records("emotions"))
+    assert [emotion["emotions/english"] for emotion in emotions] == list(indomer.EMOTIONS_EN)
