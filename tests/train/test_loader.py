@@ -77,6 +77,13 @@ def test_each_epoch_has_each_clip_once(n_workers, train, load_train):
     assert len({frozenset(map(frozenset, epoch)) for epoch in epochs}) == 3
 
 
+@pytest.mark.slow
+def test_workers_that_are_spawned_give_the_same(train):
+    expected = names(make(train, num_workers=2))
+    spawned = make(train, num_workers=2, multiprocessing_context="spawn")
+    assert names(spawned) == expected
+
+
 def test_same_seed_gives_the_same_epochs(train):
     first, again, other = (make(train, seed=seed) for seed in (5, 5, 6))
     assert [names(first), names(first)] == [names(again), names(again)]
@@ -461,6 +468,17 @@ def test_sampler_made_anew_by_lightning_says_what_to_do(sampler, load_train):
     other = getattr(torch.utils.data, sampler)(torch_dataset(load_train()), **options)
     with pytest.raises(indomer.IndoMERError, match=f"{sampler}.*use train_loader"):
         LengthBucketSampler(other, batch_size=4, drop_last=False)
+
+
+def test_sampler_of_batches_taken_for_one_of_rows_says_what_to_do(load_train):
+    sampler = LengthBucketSampler(load_train(), 4)
+    clips = torch_dataset(load_train())
+    for options in ({"batch_size": 2}, {"batch_size": None}):
+        loader = torch.utils.data.DataLoader(
+            clips, sampler=sampler, collate_fn=PaddingCollator(), **options
+        )
+        with pytest.raises(indomer.IndoMERError, match="expected numbers of rows.*batch_sampler="):
+            next(iter(loader))
 
 
 def test_sampler_of_a_stream_says_what_to_do(load_train):
