@@ -349,6 +349,15 @@ def test_state_of_a_stream_itself_is_told(load_train):
     assert len(clips(loader)) == N_CLIPS
 
 
+def test_processes_that_do_not_talk_get_all_clips_and_are_told(train, monkeypatch):
+    """Each trains a model of its own, as torchrun alone makes them."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.warns(UserWarning, match="2 processes were started, but torch.distributed") as told:
+        found = clips(make(train))
+    assert len(found) == N_CLIPS and told[0].filename == __file__
+
+
 def test_stream_shared_without_torch_distributed_is_refused(load_train):
     stream = load_train(streaming=True)
     with pytest.raises(indomer.IndoMERError, match="init_process_group first, or pass even="):
