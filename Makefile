@@ -115,7 +115,7 @@ $(bin)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "IndoMER needs Python 3.10 or newer, found: $$($(PYTHON) --version 2>&1)."; \
 		echo "Name another one, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; } >&2
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@test -e $(VENV) || made=yes; $(PYTHON) -m venv $(VENV) || { test -z "$$made" || rm -rf $(VENV); \
 		echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt install python3-venv"; exit 1; } >&2
 
 define install

@@ -61,7 +61,14 @@ try:
     from indomer_files.code_digest import code_digest
     from indomer_files.errors import is_disk_full
     from indomer_files.media import MediaFolder
-    from indomer_files.options import check_choice, check_modalities, check_width
+    from indomer_files.options import (
+        check_choice,
+        check_config,
+        check_modalities,
+        check_option_names,
+        check_split,
+        check_width,
+    )
     from indomer_files.prepared import PreparedTables, no_lock_beside
     from indomer_files.schema import (
         DOWNLOAD_ADVICE,
@@ -74,7 +81,6 @@ try:
         SENTIMENT_OF,
         SENTIMENTS,
         SENTIMENTS_EN,
-        SPLITS,
     )
     from indomer_files.sources import absolute, with_token
     from indomer_files.tables import BATCH_ROWS, make_tables
@@ -324,8 +330,7 @@ class IndoMER(PreparedTables, datasets.GeneratorBasedBuilder):
     ) -> list[datasets.SplitGenerator]:
         self._opened = clips = self.config.open_clips()
         rows_by_split = clips.rows_by_split
-        if clips.difference:
-            logger.warning(clips.difference)
+        clips.warn(logger)
         sizes = {split: len(rows) for split, rows in rows_by_split.items()}
         for split in sizes:
             clips.feature_files(split)
@@ -484,8 +489,8 @@ def load_dataset(
     Raises:
         IndoMERError: The files or an option are not as expected.
     """
-    if name is not None and name not in JSON_LABELS:
-        raise IndoMERError(f"Unknown config {name!r}. Choose {' or '.join(JSON_LABELS)}.")
+    if name is not None:
+        check_config(name)
     if streaming and num_proc is not None:
         raise NotImplementedError(
             "num_proc is for preparing. Streaming divides its work among DataLoader workers."
@@ -500,11 +505,9 @@ def load_dataset(
         "media_dir": media_dir,
         "source_options": source_options,
     }
-    if unknown:
-        raise IndoMERError(
-            f"Unknown option {next(iter(unknown))!r}. Options are {', '.join(options)}."
-        )
-    _check_split(split)
+    check_option_names(unknown, options)
+    if isinstance(split, str):
+        check_split(split)  # before anything is prepared for it
     builder = IndoMER(
         # `datasets` would make the folder and a lock in it, which nothing of a stream needs.
         cache_dir="memory://" if streaming else cache_dir,
@@ -533,12 +536,3 @@ def load_dataset(
 
 # Option -> what it is where it is not given.
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(IndoMERConfig)}
-
-
-def _check_split(split: str | datasets.Split | None) -> None:
-    """Refuse an unknown split before anything is prepared for it."""
-    if isinstance(split, str):
-        names = [part.split("[")[0].strip() for part in split.split("+")]
-        unknown = [name for name in names if name not in (*SPLITS, "all")]
-        if unknown:
-            raise IndoMERError(f"Unknown split {unknown[0]!r}. Choose {' or '.join(SPLITS)}.")

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, count, raise_all
 from indomer_files.features import FeatureFile
 from indomer_files.labels import Annotations, OtherConfig, Row, read_rows, read_split
+from indomer_files.logs import warn_once
 from indomer_files.media import MediaFolder
 from indomer_files.release import Release
 from indomer_files.schema import FEATURE_PLACES, SPLITS
@@ -81,8 +82,8 @@ class ClipReader:
         self._lock = threading.Lock()
 
     @functools.cached_property
-    def _rows(self) -> tuple[dict[str, list[Row]], str]:
-        rows_by_split, difference = read_rows(self._release, self.config_name)
+    def _rows(self) -> tuple[dict[str, list[Row]], dict[str, str]]:
+        rows_by_split, warnings = read_rows(self._release, self.config_name)
         self._release.warn_of_part()
         rows = list(itertools.chain.from_iterable(rows_by_split.values()))
         if self._media_dir is not None:
@@ -94,17 +95,17 @@ class ClipReader:
             for row in rows:
                 del row["text"]
         self.check_unchanged()
-        return rows_by_split, difference
+        return rows_by_split, warnings
 
     @property
     def rows_by_split(self) -> dict[str, list[Row]]:
         """Split -> list of rows, each a dict of all columns but those of features."""
         return self._rows[0]
 
-    @property
-    def difference(self) -> str:
-        """What the split JSONs and Annotations.csv do not agree on, as text."""
-        return self._rows[1]
+    def warn(self, logger: logging.Logger) -> None:
+        """Log what is odd about the labels, once a process; see `read_rows`."""
+        for key, message in self._rows[1].items():
+            warn_once(logger, message, key)
 
     def check_unchanged(self) -> None:
         """Raise if a file is not the one that was there when the dataset was asked for.
@@ -253,14 +254,25 @@ class ClipReader:
     def _open_features(self, modality: str, split: str) -> FeatureFile:
         path = self._release.feature_path(modality, split)
         if path is None:
-            places = self._release.places(FEATURE_PLACES, modality=modality, split=SPLITS[split])
-            others = tuple(name for name in self._modalities if name != modality)
-            advice = self._release.advice(has_split=True) or (
-                f"Put the file there, or load without them: modalities={others or ('text',)!r}."
-            )
-            raise IndoMERError(f"No {modality} features for {split}. Looked for {places}. {advice}")
+            self._refuse_missing_files()
         orders = functools.partial(self._orders, modality, split)
         return FeatureFile(path, self._release.fs, orders)
+
+    def _refuse_missing_files(self) -> NoReturn:
+        """Raise one error about all feature files that are missing, of every modality and split."""
+        release, missing = self._release, {}
+        for modality in self.dims:
+            splits = [split for split in SPLITS if release.feature_path(modality, split) is None]
+            if splits:
+                missing[modality] = splits
+        what = "; ".join(
+            f"no {modality} features ({', '.join(splits)})" for modality, splits in missing.items()
+        )
+        places = "; ".join(map(_places_of, missing, missing.values()))
+        others = tuple(name for name in self._modalities if name not in missing) or ("text",)
+        advice = release.advice(has_split=True)
+        advice = advice or f"To load what is there, pass modalities={others!r}."
+        raise IndoMERError(f"{release.data_dir}: {what}. {advice} Looked for {places}.")
 
     def _orders(self, modality: str, split: str) -> Iterator[list[str]]:
         """Yield orders in which a pickle may have the clips of a split, the likeliest first.
@@ -276,3 +288,14 @@ class ClipReader:
         keys = set(map(clip_key, names))
         yield [key for key in Annotations(self._release).keys if key in keys]
         yield sorted(names)
+
+
+def _places_of(modality: str, splits: Sequence[str]) -> str:
+    """Names of the feature files of these splits, and the folders where they may lie."""
+    names = [
+        FEATURE_PLACES[0].rpartition("/")[2].format(modality=modality, split=SPLITS[split])
+        for split in splits
+    ]
+    folders = [place.rpartition("/")[0].format(modality=modality) for place in FEATURE_PLACES]
+    where = [f"{folder}/" for folder in folders if folder]
+    return f"{' and '.join(names)} in {', '.join(where)} and the folder itself"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from indomer_files.clip_names import clip_key, parse_clip_name
+from indomer_files.damaged_text import repairs
 from indomer_files.errors import IndoMERError, count, raise_all
 from indomer_files.label_texts import (
     is_whole_text,
@@ -32,13 +33,14 @@ from indomer_files.schema import (
 Row = dict[str, Any]
 
 
-def read_rows(release: Release, config_name: str) -> tuple[dict[str, list[Row]], str]:
+def read_rows(release: Release, config_name: str) -> tuple[dict[str, list[Row]], dict[str, str]]:
     """Read and join the split JSONs, Annotations.csv and the other config's JSONs.
 
     Returns:
         Split name -> list of rows in the order of its JSON. A row holds every column but those of
         features; labels are class ids, or None where no source has them.
-        In how many rows the JSONs and Annotations.csv differ, and where; or "".
+        What to warn of, each in one line, by a key that tells one warning from another: rows in
+        which the JSONs and Annotations.csv differ, labels that no clip has.
 
     Raises:
         IndoMERError: A file is missing or not as described, or rows have unknown labels, ids that
@@ -66,13 +68,47 @@ def read_rows(release: Release, config_name: str) -> tuple[dict[str, list[Row]],
     if problems:
         classes = f"{', '.join(EMOTIONS)}; {', '.join(SENTIMENTS)}"
         raise_all(problems, f"Known labels are {classes}. Correct the files or fetch them again.")
-    n_rows, n_differing = len(train) + len(validation), differing.pop("rows", 0)
-    columns = ", ".join(f"{column}: {number}" for column, number in sorted(differing.items()))
-    difference = (
-        f"{n_differing} of {n_rows} rows differ between the JSONs of {config_name} and "
-        f"Annotations.csv ({columns}); the JSONs are used."
-    )
-    return rows_by_split, difference if n_differing else ""
+    warnings = _differences(release, config_name, len(train) + len(validation), differing)
+    return rows_by_split, warnings | _absent_labels(release, others, rows_by_split)
+
+
+def _differences(
+    release: Release, config_name: str, n_rows: int, differing: collections.Counter[str]
+) -> dict[str, str]:
+    """The warning of rows in which the JSONs and Annotations.csv differ."""
+    n_differing, n_damaged = differing["rows"], differing["damaged"]
+    if not n_differing:
+        return {}
+    counts = {name: differing[name] for name in ("text", *LABEL_COLUMNS) if differing[name]}
+    columns = ", ".join(f"{column}: {number}" for column, number in sorted(counts.items()))
+    if n_damaged:
+        of_them = "" if n_damaged == differing["text"] else f"{n_damaged} of them "
+        columns += f", {of_them}damaged characters in the CSV"
+    # Both configs differ from it in the same way: one warning is enough.
+    key = f"{release.annotations_path()}: {n_differing} differ"
+    return {
+        key: f"{n_differing} of {n_rows} rows differ between the JSONs of {config_name} and "
+        f"Annotations.csv ({columns}); the split files are used."
+    }
+
+
+def _absent_labels(
+    release: Release, others: "OtherConfig", rows_by_split: Mapping[str, list[Row]]
+) -> dict[str, str]:
+    """The warning of label columns that are None from top to bottom."""
+    absent = collections.defaultdict(list)
+    for split, rows in rows_by_split.items():
+        columns = [column for column in LABEL_COLUMNS if all(row[column] is None for row in rows)]
+        if columns:
+            absent[tuple(columns)].append(split)
+    if not absent:
+        return {}
+    what = "; ".join(f"{', '.join(columns)} ({', '.join(s)})" for columns, s in absent.items())
+    missing = [f"the split files of {others.name}"] if not others.rows else []
+    missing += ["Annotations.csv"] if release.annotations_path() is None else []
+    where = f"{' and '.join(missing)} would have them" if missing else "no file has them"
+    message = f"{release.data_dir}: no clip has a label in {what}, all None: {where}."
+    return {message: message}
 
 
 def read_split(release: Release, config_name: str, split: str) -> list[Row]:
@@ -234,7 +270,8 @@ def _join_labels(
         fields: Label column -> field of the JSON.
         annotations: Annotations.csv.
         others: The other config.
-        differing: Counter of rows in which JSON and CSV differ, by column and in all; added to.
+        differing: Counter of rows in which JSON and CSV differ, by column and in all, and of
+            damaged texts in the CSV; added to.
 
     Returns:
         One dict per row.
@@ -251,6 +288,9 @@ def _join_labels(
     columns |= {"text": [row["text"] for row in json_rows], "label": None}
     differing_rows = _differing(columns["text"], annotated["text"])
     differing["text"] += len(differing_rows)
+    differing["damaged"] += sum(
+        _is_damaged(annotated["text"][row] or "", columns["text"][row]) for row in differing_rows
+    )
     unknown: list[str] = []
     for column, classes in LABEL_COLUMNS.items():
         field = fields.get(column)
@@ -289,3 +329,8 @@ def _differing(own: Sequence[str | None], annotated: Iterable[str | None]) -> se
         return set()
     pairs = enumerate(zip(own, annotated))
     return {row for row, (one, other) in pairs if one != other and one and other}
+
+
+def _is_damaged(text: str, right: str) -> bool:
+    """Whether a text is another one, read in another encoding than it was written in."""
+    return any(repaired == right for repaired, _ in repairs(text))

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from indomer_files.errors import IndoMERError
+from indomer_files.tables import remove_tables
 
 _INFO_FILE = "dataset_info.json"
 
@@ -78,8 +79,7 @@ class PreparedTables(_Builder):
         # `datasets` goes on in the folder of a run that was killed: tables written by another
         # number of processes would stay in the cache for good.
         if self._output_dir.endswith(".incomplete") and os.path.isdir(self._output_dir):
-            for entry in os.scandir(self._output_dir):
-                os.unlink(entry)
+            remove_tables(self._output_dir, self.dataset_name)
         super()._download_and_prepare(*args, **options)
 
     def _prepare_split(self, *args: Any, **options: Any) -> None:

@@ -1,7 +1,6 @@
 """Which part of a release lies where, and what tells a changed file."""
 
 import copy
-import functools
 import logging
 import os
 import re
@@ -11,11 +10,14 @@ from typing import Any
 from fsspec.spec import AbstractFileSystem
 
 from indomer_files.errors import IndoMERError
+from indomer_files.logs import warn_once
 from indomer_files.schema import (
     ANNOTATION_PLACES,
     CONFIGS,
     DOWNLOAD_ADVICE,
+    FEATURE_DIMS,
     FEATURE_PLACES,
+    MODALITIES,
     SPLIT_PLACES,
     SPLITS,
 )
@@ -56,6 +58,20 @@ class Release:
     def split_path(self, config: str, split: str) -> str | None:
         """Path of a split JSON, or None."""
         return self._find(SPLIT_PLACES, config=config, split=SPLITS[split])
+
+    def modalities(self) -> tuple[str, ...]:
+        """Those that can be loaded: text, and those that have feature files for every split."""
+        return tuple(
+            modality
+            for modality in MODALITIES
+            if modality == "text" or all(self.feature_path(modality, split) for split in SPLITS)
+        )
+
+    def has_no_features(self) -> bool:
+        """Whether there is not a single feature file, as in the public release."""
+        return not any(
+            self.feature_path(modality, split) for modality in FEATURE_DIMS for split in SPLITS
+        )
 
     def annotations_path(self) -> str | None:
         """Path of Annotations.csv, or None."""
@@ -110,9 +126,10 @@ class Release:
         """Warn where this folder is a part of a release, and labels are missing for that."""
         above = self._release_above(self.data_dir)
         if above and not self.annotations_path() and self._near(above).annotations_path():
-            _warn_once(
+            warn_once(
+                logger,
                 f"{self.data_dir} is a part of a release. For all labels, pass the folder above: "
-                f"data_dir={above!r}."
+                f"data_dir={above!r}.",
             )
 
     def read(self, path: str) -> bytes:
@@ -134,7 +151,7 @@ class Release:
     def _find(self, places: Iterable[str], **names: str) -> str | None:
         hits = [hit for place in places for hit in self.matches(place.format(**names))]
         if len(hits) > 1:
-            _warn_once(f"Found {' and '.join(hits)}; using the first.")
+            warn_once(logger, f"Found {' and '.join(hits)}; using the first.")
         return hits[0] if hits else None
 
     @property
@@ -261,8 +278,3 @@ def _last_part(address: str) -> str:
 def _above(address: str) -> str:
     address = address.rstrip("/\\")
     return address[: -len(_last_part(address))].rstrip("/\\")
-
-
-@functools.cache
-def _warn_once(message: str) -> None:
-    logger.warning(message)

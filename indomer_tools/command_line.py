@@ -1,6 +1,7 @@
 """Command line: `indomer COMMAND` or `python -m indomer_tools COMMAND`."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -8,7 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import indomer
-from indomer_files.schema import CONFIGS, MODALITIES
+from indomer_files import Release
+from indomer_files.errors import system_error_words
+from indomer_files.safe_text import safe_text
+from indomer_files.schema import CONFIGS, FEATURE_DIMS, MODALITIES
 from indomer_tools import demo, infos
 from indomer_tools.check import check
 from indomer_tools.check.html import to_html
@@ -17,12 +21,27 @@ from indomer_tools.export import export
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # Not every terminal can show what transcripts, names and help hold.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(argv)
+    failed: int = args.failed
     try:
         status: int = args.run(args)
+        # What nobody reads any more is told now, not when Python ends.
+        print(end="", flush=True)
+    except BrokenPipeError:
+        # Of `indomer demo | head`, the reader has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except indomer.IndoMERError as error:
         print(f"indomer: {error}", file=sys.stderr)
-        return 1
+        return failed
+    except OSError as error:
+        words = safe_text(system_error_words(error), "terminal")
+        print(f"indomer: {words}", file=sys.stderr)
+        return failed
     return status
 
 
@@ -33,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, (about, add_arguments, run) in _COMMANDS.items():
         command = commands.add_parser(name, help=about, description=about.capitalize() + ".")
         add_arguments(command)
-        command.set_defaults(run=run)
+        # A check that finds faults ends with 1.
+        command.set_defaults(run=run, failed=2 if name == "check" else 1)
     return parser
 
 
@@ -73,21 +93,26 @@ def _add_check_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run_check(args: argparse.Namespace) -> int:
-    try:
-        report = check(args.data_dir, sha256=args.sha256 or None, progress=True)
-        if args.json is not None:
-            _write(args.json, report.to_json())
-        if args.html is not None:
-            _write(args.html, to_html(report))
-    except (indomer.IndoMERError, OSError) as error:
-        print(f"indomer: {error}", file=sys.stderr)
-        return 2
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    encoding = sys.stdout.encoding or "utf-8"
-    for line in report.lines(colour):
-        # Not every terminal can show what transcripts hold.
-        print(line.encode(encoding, "backslashreplace").decode(encoding))
+    for path in filter(None, (args.json, args.html)):
+        _check_is_no_part(path, args.data_dir)
+    report = check(args.data_dir, sha256=args.sha256 or None, progress=True)
+    if args.json is not None:
+        _write(args.json, report.to_json())
+    if args.html is not None:
+        _write(args.html, to_html(report))
+    for line in report.lines(sys.stdout.isatty() and "NO_COLOR" not in os.environ):
+        print(line)
     return report.exit_status(args.strict)
+
+
+def _check_is_no_part(path: Path, data_dir: str) -> None:
+    """Raise IndoMERError if a report would be written over a file of the release."""
+    release = Release(data_dir)
+    for part in release.identity(FEATURE_DIMS) if release.store.is_local and path.exists() else ():
+        if os.path.samefile(part, path):
+            raise indomer.IndoMERError(
+                f"{path}: this is a file of the release. Write the report to another file."
+            )
 
 
 def _write(path: Path, text: str) -> None:
@@ -127,17 +152,16 @@ def _add_export_arguments(command: argparse.ArgumentParser) -> None:
 def _run_export(args: argparse.Namespace) -> int:
     # What is not given is as the loader has it.
     options = {
-        name: value for name, value in vars(args).items() if name != "run" and value is not None
+        name: value
+        for name, value in vars(args).items()
+        if name not in ("run", "failed") and value is not None
     }
     if args.push_to:
         print(
             "The data states no licence: have its authors' permission before you share it.",
             file=sys.stderr,
         )
-    try:
-        exported = export(**options, progress=True)
-    except OSError as error:
-        raise indomer.IndoMERError(str(error)) from error
+    exported = export(**options, progress=True)
     for name, n_clips in exported.rows.items():
         print(f"{name}: {n_clips:,} clips")
     print(f"wrote {exported.folder}: {exported.n_bytes / 1e6:,.1f} MB of Parquet")

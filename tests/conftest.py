@@ -18,6 +18,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import datasets  # noqa: E402
 
 import indomer  # noqa: E402
+from indomer_files.logs import forget_warnings  # noqa: E402
 from tests.support.places import LABELS, ROOT  # noqa: E402
 
 
@@ -61,6 +62,7 @@ def load_rows(request, load):
 @pytest.fixture(autouse=True)
 def _quiet():
     datasets.disable_progress_bars()
+    forget_warnings()
     yield
     datasets.enable_progress_bars()
 
@@ -89,7 +91,9 @@ def pytest_testnodedown(node):
     _n_left_out = getattr(node, "workeroutput", {}).get("n_left_out", _n_left_out)
 
 
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter):
+    yield  # the last line but one, below the reasons of skipped tests
     if _n_left_out:
         terminalreporter.write_line(
             f"LEFT OUT {_n_left_out} slow tests: `make test-slow` runs them"

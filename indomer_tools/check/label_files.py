@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from indomer_files import Release
+from indomer_files import IndoMERError, Release
 from indomer_files.clip_names import clip_key
 from indomer_files.label_texts import parse_annotations, parse_split, wrong_field
 from indomer_files.schema import CONFIGS, JSON_FIELDS, JSON_LABELS, LABEL_COLUMNS, SPLITS
@@ -96,9 +96,11 @@ def read_label_files(report: Report, release: Release) -> LabelFiles:
 
 
 def _read_split(report: Report, release: Release, path: str, config: str) -> list[Row] | None:
-    shown = release.shown(path)
+    shown, content = release.shown(path), _read(report, release, path)
+    if content is None:
+        return None
     try:
-        rows = parse_split(release.read(path))
+        rows = parse_split(content)
     except ValueError as error:
         report.add("json-broken", shown, [str(error)])
         return None
@@ -115,9 +117,11 @@ def _read_split(report: Report, release: Release, path: str, config: str) -> lis
 
 
 def _read_annotations(report: Report, release: Release, path: str) -> list[Row] | None:
-    shown = release.shown(path)
+    shown, content = release.shown(path), _read(report, release, path)
+    if content is None:
+        return None
     try:
-        header, lines = parse_annotations(release.read(path))
+        header, lines = parse_annotations(content)
         absent = sorted({"video_name", "audio_name", "text", *LABEL_COLUMNS} - set(header))
         if absent or not lines:
             raise ValueError(f"no column {', '.join(absent)}" if absent else "no lines")
@@ -133,6 +137,17 @@ def _read_annotations(report: Report, release: Release, path: str) -> list[Row] 
             broken.append(f"row {number}: {line[0]!r} has {len(line)} values, not {len(header)}")
     report.add("row-broken", shown, broken)
     return _without_repeated(report, shown, whole, "video_name")
+
+
+def _read(report: Report, release: Release, path: str) -> bytes | None:
+    """The bytes of a file; None, and a finding, where the disk or the server fails."""
+    try:
+        return release.read(path)
+    except OSError as error:
+        report.add("file-unreadable", release.shown(path), [error.strerror or str(error)])
+    except IndoMERError as error:
+        report.add("file-unreadable", release.shown(path), [str(error)])
+    return None
 
 
 def _without_repeated(report: Report, shown: str, rows: list[Row], field: str) -> list[Row]:

@@ -144,6 +144,10 @@ def _unknown_split(release):
     return {"split": "val"}
 
 
+def _unknown_config(release):
+    return {"name": "7_Class"}
+
+
 # Message as in the guide -> what brings it about: breaks the release or returns options.
 LOADER_ERRORS = {
     "No data_dir.": _no_data_dir,
@@ -153,7 +157,7 @@ LOADER_ERRORS = {
         _folder_of_a_config
     ),
     "No train split of 7_class. Looked for ...": _no_split,
-    "No video features for train. Looked for ...": _no_features,
+    "...: no video features (train). To load what is there, pass ...": _no_features,
     "7_class/val: 1 of 7 clips (first: ...) have no audio features in ...": _one_clip_less,
     "...: expected shape (T, 673), found (12, 5).": _other_width,
     "7_class/val: 1 of 7 rows (first: ...) have an unknown label.": _other_label,
@@ -169,7 +173,13 @@ LOADER_ERRORS = {
     "...: could not be read in 5 attempts": _no_server,
     "7_class/train: 1 of 14 clips (first: ...) have no video file in '...'.": _no_clip,
     "...: this folder is there and not an export.": _occupied_folder,
-    "Unknown split 'val'. Choose train or validation.": _unknown_split,
+    "Unknown split 'val'. Did you mean 'validation'?": _unknown_split,
+    "Unknown config '7_Class'. Did you mean '7_class'?": _unknown_config,
+}
+# Message -> the test that brings it about, which takes other systems or processes.
+TRIED_ELSEWHERE = {
+    "...: cannot be locked (No locks available)": "export/test_broken_disks.py",
+    "num_proc=2: the new processes ended before they began to write.": "export/test_processes.py",
 }
 NO_SCRIPTS = "Dataset scripts are no longer supported, but found indomer.py"
 NO_MODULE = "module 'indomer' has no attribute 'load_dataset'"
@@ -181,14 +191,18 @@ def _pattern(message):
 
 def test_errors_table_lists_exactly_those_that_are_tried():
     (table,) = page("docs/errors.md").tables("")
-    assert [codes(row[0])[0] for row in table] == [*LOADER_ERRORS, NO_SCRIPTS, NO_MODULE]
+    listed = [codes(row[0])[0] for row in table]
+    assert sorted(listed) == sorted([*LOADER_ERRORS, *TRIED_ELSEWHERE, NO_SCRIPTS, NO_MODULE])
+    for message, test in TRIED_ELSEWHERE.items():
+        words = message.split(": ")[1][:40].partition(" (")[0]
+        assert words in (ROOT / "tests" / test).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("message", LOADER_ERRORS)
 def test_errors_read_as_in_the_guide(message, release, load):
     with pytest.raises(indomer.IndoMERError, match=_pattern(message)):
         options = {"data_dir": release} | (LOADER_ERRORS[message](release) or {})
-        load("7_class", **options)
+        load(options.pop("name", "7_class"), **options)
 
 
 @pytest.mark.skipif(RUNS_SCRIPTS, reason="datasets 3 runs scripts")

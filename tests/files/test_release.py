@@ -105,8 +105,10 @@ def test_missing_pickle_names_every_place_and_the_way_out(load, tmp_path, stream
     shutil.rmtree(data / "video_feature")
     with pytest.raises(indomer.IndoMERError) as error:
         load("7_class", data, streaming=streaming)
-    for place in ("video_feature", "videos_feature"):
-        assert f"{data}/{place}/train_video_features.pkl" in str(error.value)
+    assert str(error.value).startswith(f"{data}: no video features (train, validation).")
+    names = "train_video_features.pkl and val_video_features.pkl"
+    places = "video_feature/, videos_feature/ and the folder itself"
+    assert f"Looked for {names} in {places}." in str(error.value)
     assert "modalities=('text', 'audio')" in str(error.value)
     assert ids(load("7_class", data, modalities=("text", "audio"))) == EXPECTED
 

@@ -1,0 +1,26 @@
+"""Warnings that come once a process, however often a release is opened."""
+
+import logging
+
+from indomer_files.safe_text import safe_text
+
+_warned: set[str] = set()
+
+
+def warn_once(logger: logging.Logger, message: str, key: str | None = None) -> None:
+    """Log a warning, unless one with this key was logged before.
+
+    Args:
+        logger: Of the module that knows what the warning is about.
+        message: In one line.
+        key: What it is about; by default the message itself.
+    """
+    key = message if key is None else key
+    if key not in _warned:
+        _warned.add(key)
+        logger.warning("%s", safe_text(message, "terminal"))
+
+
+def forget_warnings() -> None:
+    """Let every warning come again."""
+    _warned.clear()
