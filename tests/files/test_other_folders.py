@@ -58,7 +58,7 @@ def test_folder_of_a_part_is_told_with_its_release(data, part):
 
 def test_folder_of_a_config_whose_splits_are_found_is_told_too(tmp_path, caplog):
     data = write_release(tmp_path / "IndoMER", TRAIN, VAL, layout=PUBLISHED)
-    with pytest.raises(indomer.IndoMERError, match=f"No .* features.*data_dir='{data}'"):
+    with pytest.raises(indomer.IndoMERError, match=f"no video features.*data_dir='{data}'"):
         load(data / "7_Class")
     # Labels alone load, but not all of them.
     assert load(data / "7_Class", modalities=("text",))[0]["text_sentiment"] is None
