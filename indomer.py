@@ -83,6 +83,7 @@ try:
     )
     from indomer_files.sources import absolute
     from indomer_files.tables import BATCH_ROWS, make_tables, remove_tables
+    from indomer_files.versions import check_arrays_are_readable
 except ModuleNotFoundError as _error:
     if _error.name is None or _error.name.partition(".")[0] != "indomer_files":
         raise
@@ -399,6 +400,11 @@ class IndoMER(datasets.GeneratorBasedBuilder):
         return {**super().__getstate__(), "_opened": None}
 
     # What follows has to do with the ways of `datasets`, not with IndoMER.
+
+    def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        if self.config.feature_dims:
+            check_arrays_are_readable(datasets.__version__, pa.__version__)
+        return super().as_dataset(*args, **kwargs)
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         # `datasets` goes on in the folder of a run that was killed: tables written by another
