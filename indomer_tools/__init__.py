@@ -9,27 +9,33 @@ from indomer_tools.check import Finding, Report, check
 from indomer_tools.export import Export, export
 from indomer_tools.train import (
     LengthBucketSampler,
+    LoaderMixin,
     PaddingCollator,
     class_weights,
+    eval_loader,
     group_folds,
     metrics,
     sample_weights,
     to_chat,
     torch_dataset,
+    train_loader,
 )
 
 __all__ = [
     "Export",
     "Finding",
     "LengthBucketSampler",
+    "LoaderMixin",
     "PaddingCollator",
     "Report",
     "check",
     "class_weights",
+    "eval_loader",
     "export",
     "group_folds",
     "metrics",
     "sample_weights",
     "to_chat",
     "torch_dataset",
+    "train_loader",
 ]

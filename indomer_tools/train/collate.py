@@ -44,7 +44,8 @@ class PaddingCollator:
     ==================================== ================ ========== ============================
     ``video_feature``                    (B, T_v, 673)    float32    the column; 0 after the clip
     ``video_mask``                       (B, T_v)         bool       True on true frames
-    ``audio_feature``, ``audio_mask``    (B, T_a, 18)     the same   the same
+    ``video_length``                     (B,)             int64      true frames; with `lengths`
+    ``audio_feature``, and so on         (B, T_a, 18)     the same   the same
     ``labels``                           (B,)             int64      `label`
     ``emotion`` and other label columns  (B,)             int64      the column
     ``input_ids``, ...                   (B, tokens)      int64      the tokenizer, from `text`
@@ -60,6 +61,7 @@ class PaddingCollator:
         tokenizer: A tokenizer of transformers, called on the transcripts of a batch.
         replace_nonfinite: Replace NaN and infinities by 0. They are kept otherwise.
         keep: Columns to return as lists, such as ("sample_id",).
+        lengths: Return numbers of true frames, too. A Trainer passes them to the model.
         video_dim: Values of a video frame.
         audio_dim: Values of an audio frame.
 
@@ -74,6 +76,7 @@ class PaddingCollator:
         replace_nonfinite: bool = False,
         *,
         keep: Sequence[str] = (),
+        lengths: bool = False,
         video_dim: int = 673,
         audio_dim: int = 18,
     ) -> None:
@@ -85,6 +88,7 @@ class PaddingCollator:
         self.tokenizer = tokenizer
         self.replace_nonfinite = replace_nonfinite
         self.keep = tuple(keep)
+        self.lengths = lengths
         self.dims = {"video": video_dim, "audio": audio_dim}
         self._memory = {modality: _Memory() for modality in self.dims}
 
@@ -132,7 +136,10 @@ class PaddingCollator:
             if self.replace_nonfinite:
                 frames[~np.isfinite(frames)] = 0
         mask = torch.from_numpy(np.arange(n_frames) < lengths[:, None])
-        return {f"{modality}_feature": padded, f"{modality}_mask": mask}
+        batch = {f"{modality}_feature": padded, f"{modality}_mask": mask}
+        if self.lengths:
+            batch[f"{modality}_length"] = torch.from_numpy(lengths)
+        return batch
 
     def _true_frames(self, modality: str, example: Mapping[str, Any]) -> npt.NDArray[Any]:
         """The frames of one clip without its padding, of shape (T, D)."""

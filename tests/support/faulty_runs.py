@@ -28,14 +28,16 @@ class Run:
 
     Args:
         call: Function of a module of tests.
-        scratch: Folder to make: its temporary files, and what it raised.
         arguments: Of the call.
+
+    Attributes:
+        scratch: Folder of its temporary files, and of what it raised.
     """
 
-    def __init__(self, call, scratch, *arguments):
-        self.scratch = Path(scratch)
-        self.scratch.mkdir(parents=True)
-        self.process = _CONTEXT.Process(target=_run, args=(call, str(scratch), arguments))
+    def __init__(self, call, *arguments):
+        # No folder of the test: names of sockets in it must have less than 108 bytes.
+        self.scratch = Path(tempfile.mkdtemp(prefix="run-"))
+        self.process = _CONTEXT.Process(target=_run, args=(call, str(self.scratch), arguments))
         self.process.start()
 
     def stop_at_bytes(self, folder, n_bytes):
@@ -115,10 +117,11 @@ def _run(call, scratch, arguments):
 
 def bytes_below(folder):
     total = 0
-    for path in Path(folder).rglob("*"):
-        # Files are renamed while this looks at them.
-        with contextlib.suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
+    # Files and folders are renamed while this looks at them; unlike a glob, a walk goes on then.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(place, name)).st_size
     return total
 
 
