@@ -2,6 +2,7 @@
 
     python examples/train_fusion.py DATA_DIR --config 7_class --out runs/fusion
     python examples/train_fusion.py DATA_DIR --out runs/fusion --resume      # after an interruption
+    torchrun --nproc-per-node 2 examples/train_fusion.py DATA_DIR --out runs/fusion
     python examples/train_fusion.py DATA_DIR --out runs/folds --folds 5      # train alone
     python examples/train_fusion.py DATA_DIR --out runs/indobert --text-model NAME_OR_FOLDER
 
@@ -23,7 +24,14 @@ import transformers
 from torch import nn
 
 import indomer
-from indomer_tools.train import PaddingCollator, class_weights, group_folds, torch_dataset
+from indomer_tools.train import (
+    LoaderMixin,
+    PaddingCollator,
+    class_weights,
+    group_folds,
+    torch_dataset,
+    train_loader,
+)
 from indomer_tools.train.metrics import compute_metrics, evaluate
 
 COLUMNS = ["text", "label", "video_feature", "audio_feature", "video_length", "audio_length"]
@@ -134,6 +142,10 @@ class FusionModel(transformers.PreTrainedModel):
 # --- Training -----------------------------------------------------------------------------------
 
 
+class FusionTrainer(LoaderMixin, transformers.Trainer):
+    """Trains on batches of clips of like length, shared out among processes."""
+
+
 def main(argv=None):
     args = parse_args(argv)
     dataset = indomer.load_dataset(
@@ -163,12 +175,13 @@ def fit(train, validation, out, args):
     tokenizer, text_encoder = text_model(train["text"][:], args.text_model)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     clips = torch_dataset(train.select_columns(COLUMNS))
-    trainer = transformers.Trainer(
+    collate = PaddingCollator(tokenizer=tokenizer, replace_nonfinite=True)
+    trainer = FusionTrainer(
         model=fusion_model(train, clips, text_encoder),
         args=training_arguments(out, args),
-        train_dataset=clips,
+        loader=train_loader(clips, args.batch_size, seed=args.seed, collate_fn=collate),
         eval_dataset=torch_dataset(validation.select_columns(COLUMNS)),
-        data_collator=PaddingCollator(tokenizer=tokenizer, replace_nonfinite=True),
+        data_collator=collate,
         compute_metrics=compute_metrics(train.features["label"].names),
         processing_class=tokenizer,
     )
