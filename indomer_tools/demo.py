@@ -34,7 +34,7 @@ def report(data_dir: str | Path | None = None, **options: Any) -> Iterator[str]:
     Raises:
         IndoMERError: No `data_dir`, and indomer.py is not in a checkout; or bad data.
     """
-    data_dir = _find_release(data_dir)
+    data_dir = find_release(data_dir)
     datasets.disable_progress_bars()
     yield f"IndoMER {indomer.__version__}, datasets {datasets.__version__}"
     yield f"Release in {data_dir}"
@@ -60,7 +60,8 @@ def report(data_dir: str | Path | None = None, **options: Any) -> Iterator[str]:
             yield from _comparison_lines(name, prepared[name], streamed[name])
 
 
-def _find_release(data_dir: str | Path | None) -> str:
+def find_release(data_dir: str | Path | None) -> str:
+    """The release, or that of the checkout; an error where there is none."""
     if data_dir is not None:
         return str(data_dir)
     dummy_dir = Path(indomer.__file__).resolve().with_name("dummy_data")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from indomer_files import FeatureFile, IndoMERError, UnsafePickleError
 from indomer_files.clip_names import clip_key
-from indomer_files.features import stored_names
+from indomer_files.features import stored_names, stored_references
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, SPLITS
 from indomer_tools.check.files import Files
 from indomer_tools.check.findings import Report
@@ -101,7 +101,9 @@ def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read:
     (row,) = [row for row in report.tables["files"] if row["path"] == shown]
     row["sha256"] = read.sha256
     if isinstance(found, UnsafePickleError):
-        report.add("pickle-unsafe", shown, [str(found)])
+        advice = stored_references(part.path, files.release.fs).advice
+        code = "pickle-objects" if advice else "pickle-unsafe"
+        report.add(code, shown, [str(found)], advice=advice)
     elif isinstance(found, IndoMERError):
         repeated_clips = _repeated_clips(files, part.path)
         report.add("clip-repeated", shown, repeated_clips)
