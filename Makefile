@@ -42,9 +42,11 @@ side_by_side := -n logical --maxprocesses 4 --dist worksteal
 test: $(call stamp,test)
 	$(pytest) $(side_by_side) -m "not slow" $(ARGS)
 
-# Without servers, kills, workers, browsers, benchmarks, and pickles damaged at every byte.
+# Without servers, kills, workers, browsers, benchmarks, examples and README, and without pickles
+# that are damaged at every byte or hold thousands of clips.
 test-fast: $(call stamp,test)
-	$(pytest) $(side_by_side) -m "not slow and not long" $(ARGS)
+	$(pytest) $(side_by_side) -m "not slow and not long" \
+		--ignore tests/docs --ignore tests/test_readme.py $(ARGS)
 
 # File by file: two of them at the same time, but no two processes with the same gigabytes.
 test-slow: $(call stamp,test)
@@ -113,7 +115,7 @@ $(bin)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "IndoMER needs Python 3.10 or newer, found: $$($(PYTHON) --version 2>&1)."; \
 		echo "Name another one, for example: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; } >&2
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@test -e $(VENV) || made=yes; $(PYTHON) -m venv $(VENV) || { test -z "$$made" || rm -rf $(VENV); \
 		echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt install python3-venv"; exit 1; } >&2
 
 define install

@@ -47,7 +47,7 @@ __version__ = "0.1.0"
 # Old `datasets` takes an import at the beginning of a line for the name of a package on PyPI, and
 # runs a copy of this file elsewhere, where the folder beside it is not found.
 _PACKAGE_ADVICE = (
-    f"indomer.py {__version__} needs the package indomer_files of the same version. Run "
+    f"indomer.py needs the package indomer_files of the same version ({__version__}). Run "
     "`pip install .` in the checkout that this file is from, or start Python in that folder."
 )
 try:
@@ -82,7 +82,7 @@ try:
         SENTIMENTS_EN,
     )
     from indomer_files.sources import absolute
-    from indomer_files.tables import BATCH_ROWS, make_tables
+    from indomer_files.tables import BATCH_ROWS, make_tables, remove_tables
 except ModuleNotFoundError as _error:
     if _error.name is None or _error.name.partition(".")[0] != "indomer_files":
         raise
@@ -404,8 +404,7 @@ class IndoMER(datasets.GeneratorBasedBuilder):
         # `datasets` goes on in the folder of a run that was killed: tables written by another
         # number of processes would stay in the cache for good.
         if self._output_dir.endswith(".incomplete") and os.path.isdir(self._output_dir):
-            for entry in os.scandir(self._output_dir):
-                os.unlink(entry)
+            remove_tables(self._output_dir, self.dataset_name)
         super()._download_and_prepare(*args, **kwargs)
 
     def _prepare_split_single(self, **kwargs: Any) -> Iterator[Any]:

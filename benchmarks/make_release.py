@@ -278,6 +278,8 @@ def main(argv=None):
     parser.add_argument("--shuffled", action="store_true", help="pickles in an order of their own")
     options = vars(parser.parse_args(argv))
     out_dir = options.pop("out")
+    if out_dir.exists() and any(out_dir.iterdir()):
+        parser.error(f"--out {out_dir}: expected a new or empty folder; nothing is overwritten")
     facts = write_release(out_dir, **options)
     n_bytes = sum(path.stat().st_size for path in out_dir.glob("*_feature/*.pkl"))
     print(f"wrote {sum(map(len, facts.values())):,} clips, {n_bytes / 1e9:.2f} GB of features")

@@ -154,4 +154,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Write the synthetic IndoMER release.")
     here = Path(__file__).resolve().parent
     parser.add_argument("--out", type=Path, default=here, metavar="DIR", help="default: here")
-    write_release(parser.parse_args().out)
+    out = parser.parse_args().out
+    if out != here and out.exists() and any(out.iterdir()):
+        parser.error(f"--out {out}: expected a new or empty folder; nothing is overwritten")
+    write_release(out)

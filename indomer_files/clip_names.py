@@ -17,8 +17,8 @@ _TOPIC_OF = {topic.casefold().rstrip("s"): topic for topic in TOPICS}
 
 @functools.lru_cache(maxsize=1 << 16)
 def clip_key(name: str) -> str:
-    """What a clip is joined by: its name without folder and extension."""
-    name = name.rpartition("/")[2]
+    """What a clip is joined by: its name without extension and folder, of whatever system."""
+    name = name[max(name.rfind("/"), name.rfind("\\")) + 1 :]
     stem, dot, extension = name.rpartition(".")
     return stem if dot and 2 <= len(extension) <= 4 and extension.isalnum() else name
 

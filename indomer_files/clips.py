@@ -76,12 +76,15 @@ class ClipReader:
         self._media = ("video", "audio") if media_dir is not None else ()
         self._sources = dict(sources or {})
         self._files_by_split: dict[str, dict[str, FeatureFile]] = {}
+        # Splits of which it was said what is missing.
+        self._told: set[str] = set()
         # `datasets` 5 shuffles and interleaves streams with a thread for each of them.
         self._lock = threading.Lock()
 
     @functools.cached_property
     def _rows(self) -> tuple[dict[str, list[Row]], dict[str, str]]:
         rows_by_split, warnings = read_rows(self._release, self.config_name)
+        self._release.warn_of_part()
         rows = list(itertools.chain.from_iterable(rows_by_split.values()))
         if self._media_dir is not None:
             folder = MediaFolder(self._media_dir, self._storage_options)
@@ -151,8 +154,9 @@ class ClipReader:
                 "Use files of one release, or pass on_missing='skip' (leave such clips out) or "
                 "on_missing='empty' (give them no frames, no file).",
             )
-        for problem in problems:
+        for problem in problems if split not in self._told else ():
             logger.warning("%s: on_missing=%r.", problem, self._on_missing)
+        self._told.add(split)
         if self._on_missing == "skip":
             rows = [row for row in rows if row["sample_id"] not in missing_any]
             if not rows:
@@ -211,7 +215,7 @@ class ClipReader:
                     missing.append(row)
                 else:
                     self._check_width(modality, file, name, shape)
-            yield modality, missing, f"{modality} features"
+            yield modality, missing, f"{modality} features in {file.name}"
         for modality in self._media:
             missing = [row for row in rows if row[modality] is None]
             yield modality, missing, f"{modality} file in {self._media_dir!r}"
@@ -219,8 +223,7 @@ class ClipReader:
     def _has_media(self, row: Row, split: str) -> bool:
         if all(row[modality] is not None for modality in self._media):
             return True
-        if self._on_missing == "error":
-            self.check_join(split)
+        self._tell(split)
         return self._on_missing == "empty"
 
     def _shape(
@@ -230,9 +233,13 @@ class ClipReader:
             shape = file.shape(name)
             self._check_width(modality, file, name, shape)
             return shape
-        if self._on_missing == "error":
-            self.check_join(split)
+        self._tell(split)
         return None if self._on_missing == "skip" else (0, self.dims[modality])
+
+    def _tell(self, split: str) -> None:
+        """Say once for a split how much is missing, or raise where that is an error."""
+        if split not in self._told:
+            self.check_join(split)
 
     def _check_width(
         self, modality: str, file: FeatureFile, name: str, shape: tuple[int, int]
@@ -263,10 +270,9 @@ class ClipReader:
         )
         places = "; ".join(map(_places_of, missing, missing.values()))
         others = tuple(name for name in self._modalities if name not in missing) or ("text",)
-        raise IndoMERError(
-            f"{release.data_dir}: {what}. To load what is there, pass modalities={others!r}. "
-            f"Looked for {places}."
-        )
+        advice = release.advice(has_split=True)
+        advice = advice or f"To load what is there, pass modalities={others!r}."
+        raise IndoMERError(f"{release.data_dir}: {what}. {advice} Looked for {places}.")
 
     def _orders(self, modality: str, split: str) -> Iterator[list[str]]:
         """Yield orders in which a pickle may have the clips of a split, the likeliest first.

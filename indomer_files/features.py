@@ -1,5 +1,6 @@
 """Feature pickles as mappings from clip name to array, and the padding of arrays."""
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,7 @@ from fsspec.spec import AbstractFileSystem
 
 from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, UnsafePickleError
-from indomer_files.file_kinds import describe_other_than_pickle
+from indomer_files.file_kinds import describe_other_than
 from indomer_files.pickles import (
     Limits,
     PickleIndex,
@@ -64,7 +65,7 @@ PICKLE_RULES = Rules(
     form='{"video_name": str, "video_feature": array of shape (T, D)}, or the same for audio',
     error=IndoMERError,
     unsafe_error=UnsafePickleError,
-    describe_other=describe_other_than_pickle,
+    describe_other=functools.partial(describe_other_than, "pickle"),
     conversions={
         **dict.fromkeys(_TENSOR_NAMES, _TENSORS_ADVICE),
         "jax._src.array._reconstruct_array": (

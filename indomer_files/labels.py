@@ -4,16 +4,20 @@ Where sources disagree, the split JSON wins over Annotations.csv, and that over 
 """
 
 import collections
-import csv
 import functools
-import io
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from indomer_files.clip_names import clip_key, parse_clip_name
 from indomer_files.damaged_text import repairs
 from indomer_files.errors import IndoMERError, count, raise_all
+from indomer_files.label_texts import (
+    is_whole_text,
+    parse_annotations,
+    parse_split,
+    shown,
+    wrong_field,
+)
 from indomer_files.release import Release
 from indomer_files.schema import (
     DOWNLOAD_ADVICE,
@@ -117,26 +121,40 @@ def read_split(release: Release, config_name: str, split: str) -> list[Row]:
     if path is None:
         places = release.places(SPLIT_PLACES, config=config_name, split=SPLITS[split])
         raise IndoMERError(
-            f"No {split} split of {config_name}. Looked for {places}. {DOWNLOAD_ADVICE}"
+            f"No {split} split of {config_name}. Looked for {places}. "
+            f"{release.advice() or DOWNLOAD_ADVICE}"
         )
+    content = release.read(path)
     try:
-        rows = json.loads(release.read(path).decode("utf-8-sig"))
+        rows = parse_split(content)
     except ValueError as error:
-        raise IndoMERError(f"{path}: not JSON ({error}). Fetch the file again.") from error
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise IndoMERError(f"{path}: expected a list of objects, at least one. Fetch it again.")
-    allowed: dict[str, tuple[type, ...]] = dict.fromkeys(JSON_FIELDS, (str,))
-    for field in JSON_LABELS[config_name].values():
-        allowed.setdefault(field, (str, type(None)))
-    for field, types in allowed.items():
+        raise IndoMERError(f"{path}: {error}. Fetch the file again.") from error
+    others = [number for number, row in enumerate(rows) if not isinstance(row, dict)]
+    if others:
+        raise IndoMERError(
+            f"{path}: expected a list of objects, got {shown(rows[others[0]])} as row {others[0]}. "
+            "Fetch the file again."
+        )
+    for field in dict.fromkeys((*JSON_FIELDS, *JSON_LABELS[config_name].values())):
         # One look at all rows is much faster than a look at each; which row it is matters rarely.
-        if not {type(row.get(field)) for row in rows} <= set(types):
-            number = next(i for i, row in enumerate(rows) if type(row.get(field)) not in types)
-            raise IndoMERError(
-                f"{path}, row {number}: expected a text as {field!r}, got "
-                f"{rows[number].get(field)!r}. Each row needs {', '.join(JSON_FIELDS)}."
-            )
+        if not _are_texts(rows, field):
+            for number, row in enumerate(rows):
+                if wrong := wrong_field(row, (field,)):
+                    raise IndoMERError(
+                        f"{path}, row {number}: {wrong}. Each row needs {', '.join(JSON_FIELDS)}."
+                    )
     return rows
+
+
+def _are_texts(rows: Sequence[Any], field: str) -> bool:
+    """Whether a field is text that can be kept in all rows, or, where it may, missing."""
+    try:
+        values = [row.get(field) for row in rows]
+        if field not in JSON_FIELDS:
+            values = [value for value in values if value is not None]
+        return is_whole_text("".join(values))
+    except TypeError:
+        return False
 
 
 class Annotations:
@@ -152,18 +170,18 @@ class Annotations:
         path = release.annotations_path()
         if path is None:
             return
+        content = release.read(path)
         try:
-            text = io.StringIO(release.read(path).decode("utf-8-sig"), newline="")
-            header, *lines = list(filter(None, csv.reader(text))) or [[]]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise IndoMERError(f"{path}: not CSV in UTF-8 ({error}). Fetch it again.") from error
+            header, lines = parse_annotations(content)
+        except ValueError as error:
+            raise IndoMERError(f"{path}: {error}. Fetch the file again.") from error
         if "video_name" not in header:
-            raise IndoMERError(f"{path}: expected a column 'video_name', got {header}.")
+            raise IndoMERError(f"{path}: expected a column 'video_name', got {shown(header)}.")
         uneven = [line for line in lines if len(line) != len(header)]
         if uneven:
             raise IndoMERError(
                 f"{path}: expected {len(header)} values a line, as in its first, got "
-                f"{len(uneven[0])} in {uneven[0][:2]}... Fetch the file again."
+                f"{len(uneven[0])} in {shown(uneven[0][:2])}... Fetch the file again."
             )
         # The last place is where clips are found that the file does not have.
         self._columns = {column: [*values, None] for column, values in zip(header, zip(*lines))}

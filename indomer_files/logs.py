@@ -2,6 +2,8 @@
 
 import logging
 
+from indomer_files.safe_text import safe_text
+
 _warned: set[str] = set()
 
 
@@ -16,7 +18,7 @@ def warn_once(logger: logging.Logger, message: str, key: str | None = None) -> N
     key = message if key is None else key
     if key not in _warned:
         _warned.add(key)
-        logger.warning(message)
+        logger.warning("%s", safe_text(message, "terminal"))
 
 
 def forget_warnings() -> None:

@@ -6,6 +6,7 @@ straight to where Arrow takes them from.
 
 import concurrent.futures
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -38,6 +39,22 @@ def make_tables(
     A table is good until the next one is asked for: their memory is used again.
     """
     return _one_ahead(_make_in_turns(clips, split, row_ranges, schema, trim_padding))
+
+
+def remove_tables(folder: str, name: str) -> None:
+    """Remove the tables that a killed run left in a folder; a link in its place becomes a folder.
+
+    Args:
+        folder: Where `datasets` prepares.
+        name: What the names of its tables begin with.
+    """
+    if os.path.islink(folder):
+        os.unlink(folder)
+        os.mkdir(folder)
+    for entry in os.scandir(folder):
+        # Links of such a name, too: they would be written through.
+        if entry.name.startswith(f"{name}-") and not entry.is_dir(follow_symlinks=False):
+            os.unlink(entry)
 
 
 def _make_in_turns(
@@ -79,8 +96,10 @@ class Batch:
     """
 
     def __init__(self, schema: pa.Schema, trim_padding: bool) -> None:
-        self._schema, self._trim_padding = schema, trim_padding
+        self._trim_padding = trim_padding
         self._types: dict[str, Any] = {field.name: field.type for field in schema}
+        # Made of types that are kept: pyarrow would make each extension type anew for every use.
+        self._schema = pa.schema(list(self._types.items()), metadata=schema.metadata)
         self._frames = {
             column: _Frames(arrow_type)
             for column, arrow_type in self._types.items()

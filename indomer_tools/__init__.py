@@ -10,13 +10,16 @@ from indomer_tools.export import Export, export
 from indomer_tools.inspection import Inspection, inspect
 from indomer_tools.train import (
     LengthBucketSampler,
+    LoaderMixin,
     PaddingCollator,
     class_weights,
+    eval_loader,
     group_folds,
     metrics,
     sample_weights,
     to_chat,
     torch_dataset,
+    train_loader,
 )
 
 __all__ = [
@@ -24,10 +27,12 @@ __all__ = [
     "Finding",
     "Inspection",
     "LengthBucketSampler",
+    "LoaderMixin",
     "PaddingCollator",
     "Report",
     "check",
     "class_weights",
+    "eval_loader",
     "export",
     "group_folds",
     "inspect",
@@ -35,4 +40,5 @@ __all__ = [
     "sample_weights",
     "to_chat",
     "torch_dataset",
+    "train_loader",
 ]

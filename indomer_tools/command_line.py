@@ -10,12 +10,15 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import indomer
+from indomer_files import Release
+from indomer_files.errors import system_error_words
 from indomer_files.options import check_config
+from indomer_files.safe_text import safe_text
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, MODALITIES
 from indomer_tools import demo, infos
 from indomer_tools.arguments import checked_by, join_values, one_of, several_of
@@ -32,20 +35,29 @@ _INTERRUPTED, _NO_READER = 130, 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # Not every terminal can show what transcripts, names and help hold.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:] if argv is None else argv
     args = _parser().parse_args(join_values(arguments, {"--modalities": MODALITIES}))
     try:
         with _silence() if args.quiet else contextlib.nullcontext():
             status: int = args.run(args)
-            sys.stdout.flush()
+            # What nobody reads any more is told now, not when Python ends.
+            print(end="", flush=True)
     except BrokenPipeError:
-        # Python would complain once more when it closes stdout.
+        # Of `indomer demo | head`, the reader has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _NO_READER
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except (indomer.IndoMERError, OSError) as error:
+    except indomer.IndoMERError as error:
         print(f"indomer: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        words = safe_text(system_error_words(error), "terminal")
+        print(f"indomer: {words}", file=sys.stderr)
         return 2
     return status
 
@@ -180,25 +192,30 @@ def _add_check_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run_check(args: argparse.Namespace) -> int:
+    for path in filter(None, (args.json, args.html)):
+        _check_is_no_part(path, args.data_dir)
     report = check(args.data_dir, sha256=args.sha256 or None, progress=not args.quiet)
     if args.json is not None:
         _write(args.json, report.to_json())
     if args.html is not None:
         _write(args.html, to_html(report))
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    _print_lines(report.lines(colour))
+    for line in report.lines(sys.stdout.isatty() and "NO_COLOR" not in os.environ):
+        print(line)
     return report.exit_status(args.strict)
+
+
+def _check_is_no_part(path: Path, data_dir: str) -> None:
+    """Raise IndoMERError if a report would be written over a file of the release."""
+    release = Release(data_dir)
+    for part in release.identity(FEATURE_DIMS) if release.store.is_local and path.exists() else ():
+        if os.path.samefile(part, path):
+            raise indomer.IndoMERError(
+                f"{path}: this is a file of the release. Write the report to another file."
+            )
 
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def _print_lines(lines: Iterable[str]) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
-    for line in lines:
-        # Not every terminal can show what transcripts hold.
-        print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 # --- inspect ------------------------------------------------------------------------------------
@@ -212,7 +229,8 @@ def _add_inspect_arguments(command: argparse.ArgumentParser) -> None:
 
 def _run_inspect(args: argparse.Namespace) -> int:
     inspection = inspect(args.file)
-    _print_lines(inspection.lines())
+    for line in inspection.lines():
+        print(line)
     return 0 if inspection.is_readable else 1
 
 

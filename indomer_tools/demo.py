@@ -1,5 +1,6 @@
 """What `indomer demo` shows: features, class counts and one example of a release."""
 
+import gc
 import tempfile
 import textwrap
 from collections import Counter
@@ -12,6 +13,7 @@ import datasets
 import numpy as np
 
 import indomer
+from indomer_files.safe_text import safe_text
 from indomer_files.schema import ENGLISH
 
 # In this order.
@@ -37,27 +39,36 @@ def report(data_dir: str | Path | None = None, **options: Any) -> Iterator[str]:
     data_dir = find_release(data_dir)
     datasets.disable_progress_bars()
     yield f"IndoMER {indomer.__version__}, datasets {datasets.__version__}"
-    yield f"Release in {data_dir}"
-    # A release prepared here is gone afterwards: the demo leaves nothing behind.
-    with tempfile.TemporaryDirectory(prefix="indomer-demo-") as cache_dir:
-        prepared = {
-            name: indomer.load_dataset(name, data_dir=data_dir, cache_dir=cache_dir, **options)
-            for name in _CONFIGS
-        }
-        streamed = {
-            name: indomer.load_dataset(
-                name, data_dir=data_dir, cache_dir=cache_dir, streaming=True, **options
-            )
-            for name in _CONFIGS
-        }
-        yield from _feature_lines(prepared)
-        for name in _CONFIGS:
-            yield from _count_lines(name, prepared[name])
-        first = prepared[_CONFIGS[0]]["train"].with_format("numpy")[0]
-        yield from _example_lines(first, prepared[_CONFIGS[0]]["train"].features)
-        yield "\nStreaming"
-        for name in _CONFIGS:
-            yield from _comparison_lines(name, prepared[name], streamed[name])
+    yield f"Release in {safe_text(data_dir, 'terminal')}"
+    # A release prepared here is gone afterwards: the demo leaves nothing behind. Windows keeps
+    # tables that something still maps into memory, such as the traceback of an error.
+    with tempfile.TemporaryDirectory(
+        prefix="indomer-demo-", ignore_cleanup_errors=True
+    ) as cache_dir:
+        yield from _lines(data_dir, cache_dir, options)
+        gc.collect()
+
+
+def _lines(data_dir: str, cache_dir: str, options: dict[str, Any]) -> Iterator[str]:
+    """All that is loaded is held here alone."""
+    prepared = {
+        name: indomer.load_dataset(name, data_dir=data_dir, cache_dir=cache_dir, **options)
+        for name in _CONFIGS
+    }
+    streamed = {
+        name: indomer.load_dataset(
+            name, data_dir=data_dir, cache_dir=cache_dir, streaming=True, **options
+        )
+        for name in _CONFIGS
+    }
+    yield from _feature_lines(prepared)
+    for name in _CONFIGS:
+        yield from _count_lines(name, prepared[name])
+    first = prepared[_CONFIGS[0]]["train"].with_format("numpy")[0]
+    yield from _example_lines(first, prepared[_CONFIGS[0]]["train"].features)
+    yield "\nStreaming"
+    for name in _CONFIGS:
+        yield from _comparison_lines(name, prepared[name], streamed[name])
 
 
 def find_release(data_dir: str | Path | None) -> str:
@@ -109,11 +120,14 @@ def _in_words(label: str) -> str:
 
 
 def _example_lines(row: dict[str, Any], features: Any) -> Iterator[str]:
-    yield f"\nOne example: {row['sample_id']}"
-    yield f"  source video {row['video_id']}, segment {row['segment_id']}, topic {row['topic']}"
-    yield from textwrap.wrap(
-        f"“{row['text']}”", width=90, initial_indent="  ", subsequent_indent="   "
-    )
+    shown = {name: safe_text(str(row[name]), "terminal") for name in ("sample_id", "topic")}
+    yield f"\nOne example: {shown['sample_id']}"
+    yield f"  source video {row['video_id']}, segment {row['segment_id']}, topic {shown['topic']}"
+    if "text" in row:
+        text = safe_text(row["text"], "terminal")
+        yield from textwrap.wrap(
+            f"“{text}”", width=90, initial_indent="  ", subsequent_indent="   "
+        )
     for column, feature in features.items():
         if isinstance(feature, datasets.ClassLabel):
             yield f"  {column:<16} {_in_words(feature.int2str(int(row[column])))}"

@@ -17,8 +17,9 @@ import numpy as np
 from indomer_files import FeatureFile, IndoMERError
 from indomer_files.columns import GEMAPS, OPENFACE, OPENFACE_BLOCKS, are_openface
 from indomer_files.features import stored_beginning, stored_references, true_length
-from indomer_files.file_kinds import describe_other_than_pickle
+from indomer_files.file_kinds import describe_other_than
 from indomer_files.pickles import Reference
+from indomer_files.safe_text import safe_text
 from indomer_files.schema import FEATURE_DIMS
 from indomer_tools.wording import listed, size_words
 
@@ -56,7 +57,11 @@ class Inspection:
     damage: str
 
     def lines(self, width: int = 100) -> Iterator[str]:
-        """What a person reads in a terminal."""
+        """What a person reads in a terminal; names in the file are input, and made safe for it."""
+        for line in self._lines(width):
+            yield safe_text(line, "terminal")
+
+    def _lines(self, width: int) -> Iterator[str]:
         yield f"{self.path}: {self.verdict}"
         entries = {"form": f"{self.form}, {size_words(self.n_bytes)}", **self.contents}
         if self.damage:
@@ -97,7 +102,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
             f"{shown}: this is a folder. To look at a release: indomer check {shown}"
         )
     n_bytes, beginning = stored_beginning(shown)
-    other = describe_other_than_pickle(beginning) if n_bytes else "an empty file"
+    other = describe_other_than("pickle", beginning) if n_bytes else "an empty file"
     if other is not None:
         verdict = "not a feature pickle, so the loader does not read it as one."
         return Inspection(shown, n_bytes, other, verdict, False, {}, (), "")

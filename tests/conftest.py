@@ -91,7 +91,9 @@ def pytest_testnodedown(node):
     _n_left_out = getattr(node, "workeroutput", {}).get("n_left_out", _n_left_out)
 
 
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter):
+    yield  # the last line but one, below the reasons of skipped tests
     if _n_left_out:
         terminalreporter.write_line(
             f"LEFT OUT {_n_left_out} slow tests: `make test-slow` runs them"

@@ -117,10 +117,17 @@ class NumpyObjects:
             self._window.fail(f"expected at most {limit} bytes (max_text) as {what}")
         self._window.refuse(f"expected text as {what}, found {describe(value)}")
 
+    def key_of(self, value: object, what: str = "a key") -> str:
+        """A key or name that has to be text; another is no attack, but a file of another form."""
+        if type(value) in (str, Python2String, LongText):
+            return self.text_of(value, what)
+        advice = f"Each dict is {self._rules.form}."
+        self._window.fail(f"expected text as {what}, found {describe(value)}", advice)
+
     def name_of(self, value: object, what: str) -> str:
         """The name of an entry: text, or a numpy scalar of text."""
         if type(value) is not NumpyText:
-            return self.text_of(value, what)
+            return self.key_of(value, what)
         # numpy fills its texts up with zeros.
         return self._decode_short(value.content, value.encoding, what, value.n_bytes).rstrip("\0")
 

@@ -18,6 +18,7 @@ from indomer_files.pickles.values import (
     Content,
     EntryDict,
     FlatTuple,
+    Ignored,
     LongText,
     NestedTuple,
     Python2String,
@@ -86,7 +87,7 @@ class Walker:
             self._opcodes_left -= 1
             if self._opcodes_left < 0:
                 limit = f"{self._limits.max_opcodes_per_entry:,} opcodes (max_opcodes_per_entry)"
-                self._refuse(f"expected a {self._rules.noun} within {limit}, found none")
+                self._exceed(f"expected a {self._rules.noun} within {limit}, found none")
             if self._found:
                 yield from self._found
                 self._found = []
@@ -97,7 +98,7 @@ class Walker:
             self._fail(f"expected the end of the file, found {n_bytes} more bytes")
 
     def _check_beginning(self) -> None:
-        beginning = self._source.read(0, 64)
+        beginning = self._source.read(0, 512)
         if not beginning:
             self._fail("expected a pickle, found an empty file")
         other = self._rules.describe_other(beginning)
@@ -111,6 +112,24 @@ class Walker:
 
     def _refuse(self, message: str) -> NoReturn:
         self._window.refuse(message)
+
+    def _exceed(self, message: str) -> NoReturn:
+        """Raise for a limit that may be exceeded by an honest file of another form."""
+        if self._stack and self._stack[0] is not TOP:
+            self._fail_form()
+        first = self._stack[1] if len(self._stack) > 1 else None
+        if self._n_entries == 0 and isinstance(first, (Ignored, FlatTuple, Array, str)):
+            self._fail_entry(first)
+        self._refuse(message)
+
+    def _fail_form(self) -> NoReturn:
+        found = ", ".join(map(describe, self._stack[:3])) or "nothing"
+        advice = f"Each dict is {self._rules.form}."
+        self._fail(f"expected one list of dicts, found {found}", advice)
+
+    def _fail_entry(self, entry: object) -> NoReturn:
+        form = self._rules.form
+        self._fail(f"entry {self._n_entries}: expected a dict {form}, found {describe(entry)}")
 
     def refuse(self) -> None:
         """Any opcode that a list of dicts of arrays does not need."""
@@ -167,10 +186,7 @@ class Walker:
 
     def stop(self) -> None:
         if self._marks or len(self._stack) != 1 or self._stack[0] is not TOP:
-            found = ", ".join(map(describe, self._stack[:3])) or "nothing"
-            self._fail(
-                f"expected one list of dicts, found {found}", f"Each dict is {self._rules.form}."
-            )
+            self._fail_form()
         self._is_stopped = True
         self._stack, self._memo = [], {}
 
@@ -205,7 +221,7 @@ class Walker:
         per_entry, in_all = self._limits.max_memo_per_entry, self._limits.max_memo
         limit = min(in_all, per_entry * (self._n_entries + 1))
         if len(self._memo) >= limit:
-            self._refuse(
+            self._exceed(
                 f"more than {limit:,} objects are kept for later (max_memo_per_entry, max_memo)"
             )
         if value is COLLECTED:
@@ -373,7 +389,7 @@ class Walker:
         self._check_free(items)
         if len(items) % 2:
             self._fail("expected pairs of key and value, found an odd number")
-        keys = [self._numpy.text_of(key, "a key") for key in items[::2]]
+        keys = [self._numpy.key_of(key) for key in items[::2]]
         if target is OTHER_DICT:
             return
         if type(target) is not EntryDict or target.is_collected:
@@ -432,7 +448,7 @@ class Walker:
         where = f"entry {self._n_entries}"
         form, limit = self._rules.form, self._limits.max_entries
         if type(entry) is not EntryDict:
-            self._fail(f"{where}: expected a dict {form}, found {describe(entry)}")
+            self._fail_entry(entry)
         if entry.is_collected:
             self._fail(f"{where}: the same dict is in the list twice")
         if self._n_entries >= limit:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indomer_files.sources.store import CHANGED_ADVICE
+from indomer_files.sources.store import CHANGED_ADVICE, disk_error
 
 # What is read at once where the whole is not known.
 BLOCK_BYTES = 1 << 16
@@ -90,9 +90,12 @@ class FileSource:
 
     def _read_some(self, start: int, wanted: memoryview) -> int:
         # A file object has one place: between these two nobody else may move it.
-        with self._lock:
-            self._file.seek(start)
-            content = self._file.read(len(wanted))
+        try:
+            with self._lock:
+                self._file.seek(start)
+                content = self._file.read(len(wanted))
+        except OSError as reason:
+            raise disk_error(self.name, reason, self._error) from reason
         wanted[: len(content)] = content
         return len(content)
 
@@ -116,17 +119,23 @@ class LocalSource(FileSource):
     """Bytes of a file on a disk, read straight to where they are wanted."""
 
     def __init__(self, path: str, error: type[Exception]) -> None:
-        super().__init__(io.FileIO(path), path, owned=True, error=error)
-        self._path, self._stat = path, os.fstat(self._file.fileno())
+        try:
+            super().__init__(io.FileIO(path), path, owned=True, error=error)
+            self._path, self._stat = path, os.fstat(self._file.fileno())
+        except OSError as reason:
+            raise disk_error(path, reason, error) from reason
         self._last_start = 0
 
     def _read_some(self, start: int, wanted: memoryview) -> int:
-        if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), [wanted], start)
-        with self._lock:
-            self._file.seek(start)
-            n_read: int = self._file.readinto(wanted)
-            return n_read
+        try:
+            if hasattr(os, "preadv"):
+                return os.preadv(self._file.fileno(), [wanted], start)
+            with self._lock:
+                self._file.seek(start)
+                n_read: int = self._file.readinto(wanted)
+                return n_read
+        except OSError as reason:
+            raise disk_error(self._path, reason, self._error) from reason
 
     def check_unchanged(self) -> None:
         # By its path: another file may have been put in its place. One that was only deleted stays
@@ -135,6 +144,8 @@ class LocalSource(FileSource):
             now = os.stat(self._path)
         except FileNotFoundError:
             now = os.fstat(self._file.fileno())
+        except OSError as reason:
+            raise disk_error(self._path, reason, self._error) from reason
         if [getattr(now, part) for part in _STAT] != [getattr(self._stat, part) for part in _STAT]:
             raise self._error(f"{self.name}: the file changed while it was read. {CHANGED_ADVICE}")
 

@@ -1,5 +1,6 @@
 """Folders and small files of any fsspec file system."""
 
+import errno
 import logging
 import os
 import time
@@ -42,6 +43,12 @@ _VERSION_KEYS = (
     "mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified", "created",
 )  # fmt: skip
 
+# What the system calls a file that a network share no longer knows under its old handle.
+_STALE = errno.ESTALE if hasattr(errno, "ESTALE") else None
+
+# What is no fault of a disk: callers know what it means.
+_PLAIN_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
 Answer = TypeVar("Answer")
 
 # Size in bytes, and what tells the version.
@@ -53,6 +60,21 @@ def absolute(address: str | os.PathLike[str]) -> str:
     address = os.fspath(address)
     is_address = "://" in address or "::" in address
     return address if is_address else os.path.abspath(os.path.expanduser(address))
+
+
+def disk_error(path: str, reason: OSError, error: type[Exception]) -> Exception:
+    """What to raise where the system could not read a file: an `error` that names it.
+
+    Raises:
+        OSError: What callers know how to take, such as that there is no such file.
+    """
+    if isinstance(reason, _PLAIN_ERRORS):
+        raise reason
+    if reason.errno == _STALE:
+        advice = "The file was replaced on its server: load again, or mount the share again."
+    else:
+        advice = "See to the disk or network share, or copy the files elsewhere, and try again."
+    return error(f"{path}: could not be read: {reason.strerror or reason}. {advice}")
 
 
 class Store:
@@ -94,38 +116,96 @@ class Store:
 
     def read(self, path: str) -> bytes:
         """All bytes of a small file."""
-        content: bytes = self._query(self.fs.cat_file, path)
+        content: bytes = self._query_file(self.fs.cat_file, path)
         return content
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file or folder."""
-        return bool(self._query(self.fs.exists, path))
+        """Whether there is such a file or folder.
+
+        Raises:
+            Exception: `error`: the disk does not say.
+        """
+        if not self.is_local:
+            return bool(self._query(self.fs.exists, path))
+        return self._local_kind(path) is not None
 
     def is_folder(self, path: str) -> bool:
-        """Whether there is such a folder."""
-        return bool(self.fs.isdir(path))
+        """Whether there is such a folder.
 
-    def names(self, folder: str) -> set[str]:
-        """Names of what lies in a folder; none where it cannot be listed."""
+        Raises:
+            Exception: `error`: the disk does not say.
+        """
+        if not self.is_local:
+            return bool(self.fs.isdir(path))
+        return self._local_kind(path) == "directory"
+
+    def is_file(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return bool(self.fs.isfile(path))
+
+    def is_web_file(self, path: str) -> bool:
+        """Whether a web server has something else than a page there, such as a list of files."""
+        try:
+            kind = self._query(self.fs.info, path).get("mimetype")
+        except FileNotFoundError:
+            return False
+        return kind is not None and not kind.startswith("text/html")
+
+    def path_of(self, address: str) -> str:
+        """The path of an address of this file system."""
+        return str(self.fs._strip_protocol(address))
+
+    def names(self, folder: str) -> set[str] | None:
+        """Names of what lies in a folder; none if it is not there, None if it may not be listed.
+
+        Raises:
+            Exception: `error`: the folder is there, and cannot be read.
+        """
         try:
             paths = self._query(lambda path: self.fs.ls(path, detail=False), folder)
-        except (OSError, NotImplementedError):
+        except (FileNotFoundError, NotADirectoryError):
             return set()
+        except (PermissionError, NotImplementedError):
+            return None
+        except OSError as reason:
+            raise self._unreadable(folder, reason) from reason
         return {path.rstrip("/").rsplit("/", 1)[-1] for path in paths}
 
     def find(self, folder: str) -> list[str]:
-        """Paths of all files below a folder."""
-        return list(self._query(self.fs.find, folder))
+        """Paths of all files below a folder; on a disk, also below those that it links to."""
+        if not self.is_local:
+            return list(self._query(self.fs.find, folder))
+        try:
+            return _find(folder)
+        except OSError as reason:
+            raise self.error(
+                f"{reason.filename}: {reason.strerror}. Pass a folder that you may read."
+            ) from reason
 
     def identity(self, path: str) -> Identity | None:
         """What tells a file from a changed one, or None where it is gone."""
         try:
-            info = self._query(self.fs.info, path)
+            info = self._query_file(self.fs.info, path)
         except FileNotFoundError:
             return None
         # Not all of it: a server says more of one file than of the same one in a list.
         told = [(key, str(info[key])) for key in _VERSION_KEYS if info.get(key) is not None]
         return info.get("size"), told[:1]
+
+    def _local_kind(self, path: str) -> str | None:
+        """What lies at a path of a disk; None if nothing does."""
+        try:
+            return str(self.fs.info(path)["type"])
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as reason:
+            raise self._unreadable(path, reason) from reason
+
+    def _unreadable(self, path: str, reason: OSError) -> Exception:
+        return self.error(
+            f"{path}: {reason.strerror or reason}, so nobody can tell what is there. Give the user "
+            "who runs this the right to read it, or see to the disk, and try again."
+        )
 
     def address_of(self, path: str) -> str:
         """What `fsspec.open` and users call a path of this file system."""
@@ -133,6 +213,15 @@ class Store:
 
     def _query(self, question: Callable[[str], Answer], path: str) -> Answer:
         return question(path) if self.is_local else self.retry(path, question, path)
+
+    def _query_file(self, question: Callable[[str], Answer], path: str) -> Answer:
+        """The same for a file, where a disk that fails is an error that names it."""
+        try:
+            return self._query(question, path)
+        except OSError as reason:
+            if not self.is_local:
+                raise
+            raise disk_error(path, reason, self.error) from reason
 
     def retry(self, path: str, read: Callable[..., Answer], *args: Any) -> Answer:
         """`read(*args)`, once more after each pause where a server or the way to it failed."""
@@ -173,3 +262,28 @@ class Store:
         if isinstance(reason, _NOT_TRIED_AGAIN):
             raise error
         return reason
+
+
+def _find(folder: str) -> list[str]:
+    """Paths of all files below a folder; each folder once, however many links lead to it."""
+    paths: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    waiting: list[str] = [folder]
+    linked: list[str] = []
+    # Links last: what is there under its own name is called so.
+    while waiting or linked:
+        here = waiting.pop() if waiting else linked.pop()
+        stat = os.stat(here)
+        if (stat.st_dev, stat.st_ino) in seen:
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        with os.scandir(here) as entries:
+            for entry in entries:
+                if not entry.is_dir():
+                    paths.append(entry.path)
+                elif entry.is_symlink():
+                    linked.append(entry.path)
+                else:
+                    waiting.append(entry.path)
+        linked.sort(reverse=True)
+    return paths

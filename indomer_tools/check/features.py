@@ -34,8 +34,8 @@ class _Part:
 class _Read:
     """A feature file that was read: its index, what its frames have or what went wrong."""
 
-    file: FeatureFile
-    found: Frames | IndoMERError
+    file: FeatureFile | None
+    found: Frames | IndoMERError | OSError
     sha256: str | None
 
 
@@ -79,15 +79,15 @@ def _read(
     halves: concurrent.futures.Executor,
 ) -> _Read:
     digest = files.digest(path)
-    with contextlib.closing(FeatureFile(path, files.release.fs)) as file:
-        try:
+    try:
+        with contextlib.closing(FeatureFile(path, files.release.fs)) as file:
             middle = len(file) // 2
             rest = halves.submit(_read_rest, files, path, middle, on_clip)
             found = scan(file, list(file)[:middle], on_clip)
             found.add(rest.result())
             return _Read(file, found, digest)
-        except IndoMERError as error:
-            return _Read(file, error, digest)
+    except (IndoMERError, OSError) as error:
+        return _Read(None, error, digest)
 
 
 def _read_rest(files: Files, path: str, middle: int, on_clip: Callable[[int], object]) -> Frames:
@@ -100,7 +100,9 @@ def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read:
     shown, file, found = files.release.shown(part.path), read.file, read.found
     (row,) = [row for row in report.tables["files"] if row["path"] == shown]
     row["sha256"] = read.sha256
-    if isinstance(found, UnsafePickleError):
+    if isinstance(found, OSError):
+        report.add("file-unreadable", shown, [found.strerror or str(found)])
+    elif isinstance(found, UnsafePickleError):
         advice = stored_references(part.path, files.release.fs).advice
         code = "pickle-objects" if advice else "pickle-unsafe"
         report.add(code, shown, [str(found)], advice=advice)
@@ -109,7 +111,7 @@ def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read:
         report.add("clip-repeated", shown, repeated_clips)
         if not repeated_clips:
             report.add("pickle-broken", shown, [str(found)])
-    else:
+    elif file is not None:
         row |= {"protocol": file.protocol, "numpy": _numpy_generation(file)}
         _check_joined(report, labels, part, shown, {clip_key(name) for name in file})
         _check_form(report, shown, part.modality, file)
@@ -123,7 +125,7 @@ def _repeated_clips(files: Files, path: str) -> list[str]:
     """Clips that a feature file has more than once; none where that is not what is wrong."""
     try:
         return repeated(stored_names(path, files.release.fs))
-    except IndoMERError:
+    except (IndoMERError, OSError):
         return []
 
 

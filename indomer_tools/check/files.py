@@ -35,12 +35,16 @@ class Files:
     sha256: bool | None
 
     def digest(self, path: str) -> str | None:
-        """The sha256 of a file, where it is wanted."""
+        """The sha256 of a file, where it is wanted; None, too, of one that cannot be read."""
         size = self.release.fs.size(path)
         if not (size <= HASHED_BYTES if self.sha256 is None else self.sha256):
             return None
-        with self.release.fs.open(path, "rb") as file:
-            return size_and_sha256(file)[1]
+        try:
+            with self.release.fs.open(path, "rb") as file:
+                return size_and_sha256(file)[1]
+        except OSError:
+            # Whoever reads its content will report it.
+            return None
 
 
 class _Part(NamedTuple):

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from indomer_files.safe_text import safe_text
 from indomer_tools.check.kinds import KINDS
 
 SEVERITIES = ("error", "warning", "note")
@@ -74,10 +75,11 @@ class Report:
         if examples:
             kind, count = KINDS[code], len(examples)
             message, advice = (
-                _in_number(text, count).format(n=f"{count:,}", **values)
+                _printable(_in_number(text, count).format(n=f"{count:,}", **values))
                 for text in (kind.message, kind.advice)
             )
             kept = list(map(_printable, examples[:MOST_EXAMPLES]))
+            where = _printable(where)
             self.findings.append(Finding(kind.severity, code, where, count, message, kept, advice))
 
     def sort(self) -> None:
@@ -98,7 +100,8 @@ class Report:
 
     def to_json(self) -> str:
         """All of it as JSON text."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False)
+        return safe_text(text, "json") + "\n"
 
     def lines(self, colour: bool = False, width: int = 100) -> Iterator[str]:
         """What a person reads in a terminal: the verdict, findings, then totals."""
@@ -108,7 +111,7 @@ class Report:
             yield from _finding_lines(finding, colour, width)
         if self.findings:
             yield ""
-        yield from self._total_lines()
+        yield from map(_printable, self._total_lines())
 
     def _total_lines(self) -> Iterator[str]:
         yield f"{self.data_dir}: {release_words(self.release)}"
@@ -156,12 +159,7 @@ def _in_number(message: str, count: int) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text with escapes for what would control a terminal or cannot be written."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    return safe_text(text, "terminal")
 
 
 _INDENT = " " * 9

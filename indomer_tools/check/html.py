@@ -6,10 +6,10 @@ SVG, and findings open by themselves (`<details>`).
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 import indomer
+from indomer_files.safe_text import safe_text
 from indomer_files.schema import ENGLISH, SPLITS
 from indomer_tools.check.findings import SEVERITIES, Finding, Report, release_words
 from indomer_tools.wording import size_words
@@ -148,10 +148,10 @@ def to_html(report: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>IndoMER check: {escape(report.data_dir)}</title>\n"
+        f"<title>IndoMER check: {_html(report.data_dir)}</title>\n"
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(filter(None, sections))
-        + f"\n<footer>Written by indomer {escape(indomer.__version__)}. The page holds transcripts "
+        + f"\n<footer>Written by indomer {_html(indomer.__version__)}. The page holds transcripts "
         "of the release it describes.</footer>\n</main>\n</body>\n</html>\n"
     )
 
@@ -179,10 +179,10 @@ def _header(report: Report) -> str:
         f'<div class="tile"><b>{number}</b><span>{name}</span></div>' for _, number, name in totals
     )
     words_of_release = release_words(report.release)
-    verdict = f"<p><b>{escape(_sentence(report.verdict))}</b></p>" if report.verdict else ""
+    verdict = f"<p><b>{_html(_sentence(report.verdict))}</b></p>" if report.verdict else ""
     return (
-        f"<header><h1>IndoMER release check</h1><p><code>{escape(report.data_dir)}</code></p>"
-        f"{verdict}<p>{escape(_sentence(words_of_release))}</p>"
+        f"<header><h1>IndoMER release check</h1><p><code>{_html(report.data_dir)}</code></p>"
+        f"{verdict}<p>{_html(_sentence(words_of_release))}</p>"
         f'<div class="tiles">{shown}</div></header>'
     )
 
@@ -200,18 +200,18 @@ def _findings(findings: Sequence[Finding]) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    examples = "".join(f"<li>{escape(example)}</li>" for example in finding.examples)
+    examples = "".join(f"<li>{_html(example)}</li>" for example in finding.examples)
     n_more = finding.count - len(finding.examples)
     more = f"<p>... and {n_more:,} more.</p>" if n_more else ""
-    advice = f"<b>What to do:</b> {escape(finding.advice)}"
+    advice = f"<b>What to do:</b> {_html(finding.advice)}"
     # What asks for action says which without a click.
     is_plain = finding.severity == "note"
     seen, inside = ("", f"<p>{advice}</p>") if is_plain else (advice, "")
     return (
         f'<details class="finding {finding.severity}"><summary>'
-        f'<span class="what">{escape(finding.message)}</span>'
+        f'<span class="what">{_html(finding.message)}</span>'
         f'<span class="kind"><b>{finding.severity}</b> &middot; <code>{finding.code}</code> '
-        f"&middot; {escape(finding.where)}</span>"
+        f"&middot; {_html(finding.where)}</span>"
         + (f'<span class="advice">{seen}</span>' if seen else "")
         + f'<span class="count">{finding.count:,}</span></summary>'
         f'<div class="inside"><ul>{examples}</ul>{more}{inside}</div></details>'
@@ -232,7 +232,7 @@ def _classes(report: Report) -> str:
             if None not in counts.values():
                 panels.append(_class_panel(config, split, counts))
     scores = "".join(
-        f'<p class="lead">{config}: always saying <i>{escape(score["majority"])}</i> is right in '
+        f'<p class="lead">{config}: always saying <i>{_html(score["majority"])}</i> is right in '
         f"{score['accuracy']:.1%} of the validation clips and has a macro-F1 of "
         f"{score['macro_f1']:.3f}.</p>"
         for config, score in report.tables.get("macro_f1", {}).items()
@@ -263,9 +263,9 @@ def _bar_row(name: str, note: str, parts: Iterable[tuple[float, str]], number: s
     bars = "".join(
         f'<i style="width:{share:.3%};background:{colour}"></i>' for share, colour in parts if share
     )
-    small = f"<small>{escape(note)}</small>" if note and note != name else ""
+    small = f"<small>{_html(note)}</small>" if note and note != name else ""
     return (
-        f'<div class="bar-row"><span>{escape(name)}{small}</span>'
+        f'<div class="bar-row"><span>{_html(name)}{small}</span>'
         f'<span class="track">{bars}</span><span class="n">{number}</span></div>'
     )
 
@@ -289,9 +289,9 @@ def _cells(table: Mapping[str, Mapping[str, int]]) -> list[list[int]]:
 def _heat_panel(modality: str, table: Mapping[str, Mapping[str, int]]) -> str:
     total = max(1, sum(map(sum, _cells(table))))
     n_same = sum(table[label][label] for label in table)
-    head = "".join(f"<th>{escape(label)}</th>" for label in table)
+    head = "".join(f"<th>{_html(label)}</th>" for label in table)
     rows = "".join(
-        f"<tr><th>{escape(label)}</th>{_heat_row(list(row.values()))}</tr>"
+        f"<tr><th>{_html(label)}</th>{_heat_row(list(row.values()))}</tr>"
         for label, row in table.items()
     )
     return (
@@ -352,7 +352,7 @@ def _words(words: Mapping[str, Any] | None) -> str:
         "words in a transcript",
     )
     rules = "".join(
-        f'<tr><td data-name="counted as">{escape(rule["rule"])}</td>'
+        f'<tr><td data-name="counted as">{_html(rule["rule"])}</td>'
         f'<td class="r" data-name="words">{rule["words"]:,}</td>'
         f'<td class="r" data-name="vocabulary">{rule["vocabulary"]:,}</td>'
         f'<td class="r" data-name="words per clip">{rule["words_per_clip"]:.2f}</td></tr>'
@@ -361,7 +361,7 @@ def _words(words: Mapping[str, Any] | None) -> str:
     return (
         f'<section><h2>Words</h2><p class="lead">{words["words"]:,} words, a vocabulary of '
         f"{words['vocabulary']:,}, {words['words_per_clip']:.2f} words per clip: "
-        f'{escape(words["rule"])}.</p><div class="panel">{chart}</div>'
+        f'{_html(words["rule"])}.</p><div class="panel">{chart}</div>'
         '<div class="panel"><table class="stack"><thead><tr><th>counted as</th>'
         '<th class="r">words</th><th class="r">vocabulary</th><th class="r">words per clip</th>'
         f"</tr></thead>{rules}</table></div></section>"
@@ -376,14 +376,14 @@ def _histogram(
     bars = "".join(
         f'<rect x="{i + 0.04:.2f}" y="{100 - 100 * count / most:.2f}" width="0.92" '
         f'height="{100 * count / most:.2f}" fill="#3d84a8">'
-        f"<title>{escape(name(i))}: {count:,} clips</title></rect>"
+        f"<title>{_html(name(i))}: {count:,} clips</title></rect>"
         for i, count in enumerate(counts)
     )
     first, last = (f"{bound:,.0f}" for bound in bounds)
     return (
         f'<figure><svg viewBox="0 0 {len(counts)} 100" preserveAspectRatio="none" role="img" '
-        f'aria-label="Clips by {escape(unit)}">{bars}</svg><figcaption><span>{first}</span>'
-        f"<span>{escape(unit)}; highest bar: {max(counts):,} clips</span><span>{last}</span>"
+        f'aria-label="Clips by {_html(unit)}">{bars}</svg><figcaption><span>{first}</span>'
+        f"<span>{_html(unit)}; highest bar: {max(counts):,} clips</span><span>{last}</span>"
         "</figcaption></figure>"
     )
 
@@ -426,7 +426,7 @@ def _feature_panel(entry: Mapping[str, Any]) -> str:
     )
     return (
         f'<div class="panel"><h3>{entry["modality"]}, {entry["split"]}</h3>{chart}'
-        f'<p class="lead">{escape(facts)}</p>{padding}</div>'
+        f'<p class="lead">{_html(facts)}</p>{padding}</div>'
     )
 
 
@@ -437,9 +437,9 @@ def _repairs(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     body = "".join(
-        f'<tr><td data-name="clip">{escape(row["clip"])}</td>'
-        f'<td data-name="in the file">{escape(row["text"])}</td>'
-        f'<td data-name="repaired">{escape(row["repaired"])}</td>'
+        f'<tr><td data-name="clip">{_html(row["clip"])}</td>'
+        f'<td data-name="in the file">{_html(row["text"])}</td>'
+        f'<td data-name="repaired">{_html(row["repaired"])}</td>'
         f'<td data-name="encoding">{row["encoding"]}</td>'
         f'<td data-name="equals the others">{"yes" if row["equals_others"] else "no"}</td></tr>'
         for row in rows
@@ -458,7 +458,7 @@ def _card(report: Report) -> str:
         return ""
     card = report.tables["card"]
     body = "".join(
-        f'<tr><td data-name="class">{row["config"]} {escape(row["label"])}</td>'
+        f'<tr><td data-name="class">{row["config"]} {_html(row["label"])}</td>'
         f'<td data-name="split">{row["split"]}</td><td class="r" data-name="card">'
         f'{row["card"]:,}</td><td class="r{"" if row["found"] in (None, row["card"]) else " bad"}" '
         f'data-name="files">{"not there" if row["found"] is None else format(row["found"], ",")}'
@@ -467,7 +467,7 @@ def _card(report: Report) -> str:
     )
     return (
         f'<section><h2>The card, count by count</h2><p class="lead">{card["matched"]} of '
-        f"{len(card['cells'])} class counts of {escape(release_words(report.release))} match.</p>"
+        f"{len(card['cells'])} class counts of {_html(release_words(report.release))} match.</p>"
         '<div class="panel"><table><thead><tr><th>class</th><th>split</th><th class="r">card</th>'
         f'<th class="r">files</th></tr></thead>{body}</table></div></section>'
     )
@@ -475,7 +475,7 @@ def _card(report: Report) -> str:
 
 def _files(rows: Sequence[Mapping[str, Any]]) -> str:
     body = "".join(
-        f'<tr><td data-name="file">{escape(row["path"])}</td>'
+        f'<tr><td data-name="file">{_html(row["path"])}</td>'
         f'<td class="r" data-name="size">{size_words(row["bytes"])}</td>'
         f'<td data-name="kind">{_kind(row)}</td>'
         f'<td data-name="sha256">{_digest(row["sha256"])}</td></tr>'
@@ -494,9 +494,14 @@ def _digest(sha256: str | None) -> str:
 
 def _kind(row: Mapping[str, Any]) -> str:
     if "protocol" not in row:
-        return escape(row["part"])
-    return f"pickle protocol {row['protocol']}, numpy {escape(row['numpy'])}"
+        return _html(row["part"])
+    return f"pickle protocol {row['protocol']}, numpy {_html(row['numpy'])}"
 
 
 def _plural(count: int, noun: str) -> str:
     return noun if count == 1 else noun + "s"
+
+
+def _html(text: str) -> str:
+    """Text of a release as the content of an element."""
+    return safe_text(text, "html")

@@ -53,6 +53,11 @@ KINDS = {
         "{n} [file is|files are] not where the card's description says.",
         "The loader finds them; code that follows the card's description does not.",
     ),
+    "file-unreadable": Kind(
+        "error",
+        "The system or the server does not give the file.",
+        "See to the disk, the server, or the rights to the file, and check again.",
+    ),
     "json-broken": Kind("error", "The file is not the JSON of a split.", _FETCH),
     "csv-broken": Kind("error", "The file is not the CSV of annotations.", _FETCH),
     "row-broken": Kind(

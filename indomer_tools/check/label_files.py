@@ -3,17 +3,15 @@
 A row that lacks something is a finding and left out; so is the second row of a clip.
 """
 
-import csv
 import dataclasses
 import functools
-import io
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from indomer_files import Release
+from indomer_files import IndoMERError, Release
 from indomer_files.clip_names import clip_key
+from indomer_files.label_texts import parse_annotations, parse_split, wrong_field
 from indomer_files.schema import CONFIGS, JSON_FIELDS, JSON_LABELS, LABEL_COLUMNS, SPLITS
 from indomer_tools.check.findings import Report
 
@@ -98,18 +96,18 @@ def read_label_files(report: Report, release: Release) -> LabelFiles:
 
 
 def _read_split(report: Report, release: Release, path: str, config: str) -> list[Row] | None:
-    shown = release.shown(path)
+    shown, content = release.shown(path), _read(report, release, path)
+    if content is None:
+        return None
     try:
-        rows = json.loads(release.read(path).decode("utf-8-sig"))
-        if not isinstance(rows, list) or not rows:
-            raise ValueError("expected a list of objects, at least one")
-    except (ValueError, RecursionError) as error:
+        rows = parse_split(content)
+    except ValueError as error:
         report.add("json-broken", shown, [str(error)])
         return None
-    fields = {*JSON_FIELDS, *JSON_LABELS[config].values()}
+    fields = sorted({*JSON_FIELDS, *JSON_LABELS[config].values()})
     whole, broken = [], []
     for number, row in enumerate(rows):
-        wrong = _wrong_fields(row, fields)
+        wrong = wrong_field(row, fields)
         if wrong:
             broken.append(f"row {number}: {wrong}")
         else:
@@ -119,26 +117,37 @@ def _read_split(report: Report, release: Release, path: str, config: str) -> lis
 
 
 def _read_annotations(report: Report, release: Release, path: str) -> list[Row] | None:
-    shown = release.shown(path)
+    shown, content = release.shown(path), _read(report, release, path)
+    if content is None:
+        return None
     try:
-        text = release.read(path).decode("utf-8-sig")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        columns = {"video_name", "audio_name", "text", *LABEL_COLUMNS}
-        absent = sorted(columns - set(rows[0] if rows else ()))
-        if absent:
-            raise ValueError(f"no column {', '.join(absent)}")
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        header, lines = parse_annotations(content)
+        absent = sorted({"video_name", "audio_name", "text", *LABEL_COLUMNS} - set(header))
+        if absent or not lines:
+            raise ValueError(f"no column {', '.join(absent)}" if absent else "no lines")
+    except ValueError as error:
         report.add("csv-broken", shown, [str(error)])
         return None
     whole: list[Row] = []
     broken = []
-    for number, row in enumerate(rows):
-        if None in row or None in row.values():
-            broken.append(f"row {number}: {list(row.values())[0]!r} has not {len(columns)}")
+    for number, line in enumerate(lines):
+        if len(line) == len(header):
+            whole.append(dict(zip(header, line)))
         else:
-            whole.append(row)
+            broken.append(f"row {number}: {line[0]!r} has {len(line)} values, not {len(header)}")
     report.add("row-broken", shown, broken)
     return _without_repeated(report, shown, whole, "video_name")
+
+
+def _read(report: Report, release: Release, path: str) -> bytes | None:
+    """The bytes of a file; None, and a finding, where the disk or the server fails."""
+    try:
+        return release.read(path)
+    except OSError as error:
+        report.add("file-unreadable", release.shown(path), [error.strerror or str(error)])
+    except IndoMERError as error:
+        report.add("file-unreadable", release.shown(path), [str(error)])
+    return None
 
 
 def _without_repeated(report: Report, shown: str, rows: list[Row], field: str) -> list[Row]:
@@ -154,14 +163,3 @@ def repeated(names: Iterable[str]) -> list[str]:
     """The clips of which there are several, with their number: examples of a finding."""
     counts = Counter(map(clip_key, names))
     return [f"{key}: {count} times" for key, count in counts.items() if count > 1]
-
-
-def _wrong_fields(row: object, fields: Iterable[str]) -> str:
-    """What a row of a JSON lacks, or ""."""
-    if not isinstance(row, dict):
-        return f"expected an object, got {type(row).__name__}"
-    for field in sorted(fields):
-        optional = field not in JSON_FIELDS
-        if not (isinstance(row.get(field), str) or optional and row.get(field) is None):
-            return f"expected a text as {field!r}, got {row.get(field)!r}"
-    return ""

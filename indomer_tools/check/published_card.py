@@ -109,9 +109,9 @@ def check_card(report: Report, labels: LabelFiles, counts: Counts) -> None:
     """
     card = _check_counts(report, counts)
     if card is not None:
-        report.add("card-contradiction", "card", _contradictions(card))
+        report.add("card-contradiction", "card", contradictions(card))
         _check_totals(report, card, labels)
-        report.add("card-rounding", "card", _rounding(card))
+        report.add("card-rounding", "card", rounding_differences(card))
         report.add("card-underivable", "card", _underivable(card))
         _check_example(report, labels)
     _check_words(report, card, [row["text"] for _, row in labels.clips.values()])
@@ -203,7 +203,7 @@ def _check_example(report: Report, labels: LabelFiles) -> None:
         )
 
 
-def _contradictions(card: Card) -> list[str]:
+def contradictions(card: Card) -> list[str]:
     found = []
     if card.male is not None and card.female is not None:
         total = card.male + card.female
@@ -224,7 +224,7 @@ def _contradictions(card: Card) -> list[str]:
     return found
 
 
-def _rounding(card: Card) -> list[str]:
+def rounding_differences(card: Card) -> list[str]:
     seconds, rate, words = card.seconds, card.words_per_second, card.words_per_segment
     if seconds is None or rate is None or words is None or round(seconds * rate, 2) == words:
         return []

@@ -15,6 +15,7 @@ from typing import Any
 import datasets
 
 import indomer
+from indomer_files.safe_text import safe_text
 from indomer_files.schema import HOMEPAGE, PUBLISHED_SIZES, SENTIMENT_OF, SENTIMENTS
 from indomer_tools.check.labels import RARE_CLIPS, majority_score
 from indomer_tools.export.contents import (
@@ -28,7 +29,7 @@ from indomer_tools.export.contents import (
 )
 from indomer_tools.export.croissant import to_croissant
 from indomer_tools.export.figures import Picture, pictures, write_pictures
-from indomer_tools.export.folder import MANIFEST
+from indomer_tools.export.folder import MANIFEST, write_file
 from indomer_tools.export.metadata import export_infos_text, front_matter
 from indomer_tools.wording import listed, size_words
 
@@ -84,7 +85,7 @@ def write_card(folder: Path) -> list[Path]:
     }
     for name, text in texts.items():
         path = folder / name
-        path.write_bytes(text.encode("utf-8"))
+        write_file(path, text.encode("utf-8"))
         written.append(path)
     return written
 
@@ -274,7 +275,7 @@ def _figures(drawn: Sequence[Picture]) -> Iterator[str]:
     if drawn:
         yield "## Figures"
     for picture in drawn:
-        alt = re.sub(r"([\[\]\\`*_<>])", r"\\\1", picture.alt)
+        alt = safe_text(picture.alt, "markdown")
         yield f"![{alt}]({_ASSETS}/{picture.name}.png)"
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import indomer
 from indomer_files.schema import EMOTIONS, ENGLISH, SENTIMENTS, SPLITS
 from indomer_tools.check.published_card import CARDS
-from indomer_tools.export.folder import MANIFEST
+from indomer_tools.export.folder import MANIFEST, is_exported
 
 SENTIMENT_COLUMNS = ("text_sentiment", "audio_sentiment", "video_sentiment")
 
@@ -168,6 +168,11 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if missing or not manifest["files"]:
         what = ", ".join(sorted(missing)) or "a file"
         raise indomer.IndoMERError(f"{path}: expected {what}, found none. Export again.")
+    others = [entry["file"] for entry in manifest["files"] if not is_exported(entry["file"])]
+    if others:
+        raise indomer.IndoMERError(
+            f"{path}: names {others[0]!r}, which is no file of an export. Export again."
+        )
     return manifest
 
 

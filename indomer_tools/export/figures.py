@@ -7,6 +7,7 @@ the same bytes.
 
 import dataclasses
 import importlib.util
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from indomer_files.safe_text import safe_text
 from indomer_tools.export.contents import (
     SENTIMENT_COLUMNS,
     Contents,
     english_names,
     published_names,
 )
+from indomer_tools.export.folder import write_file
 
 HINT = "The card has no figures: they need matplotlib (pip install 'indomer[report]')."
 
@@ -110,7 +113,9 @@ def _write(picture: Picture, path: Path) -> Path:
         figure.text(left, below, picture.subtitle, size=11.5, color=_SOFT, va="top")
         picture.draw(figure)
         # Without the version of matplotlib in the file.
-        figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=_DPI, metadata={"Software": None})
+    write_file(path, content.getvalue())
     return path
 
 
@@ -138,7 +143,8 @@ def _percent(part: float, whole: float) -> str:
 def _topics(contents: Contents) -> Picture:
     rows = contents.default.rows
     splits = list(contents.default.splits)
-    topics = rows["topic"].fillna("(none)")
+    # Names of clips are input, and hold whatever can stand in a line.
+    topics = rows["topic"].fillna("(none)").map(lambda topic: safe_text(topic, "terminal"))
     counts = pd.crosstab(topics, rows["split"]).reindex(columns=splits, fill_value=0)
     totals = counts.sum(axis=1)
     # Most clips first; topics with the same number in alphabetical order.

@@ -1,7 +1,9 @@
-"""The folder of an export: who may write to it, what in it is ours, how it gets in its place.
+"""The folder of an export: where it may be, what in it is ours, how it gets in its place.
 
-Nothing is deleted but what an export wrote: files that the manifest of an earlier one names, with
-the size that it tells, and the known names in OUT.incomplete.
+Nothing is deleted but what an export wrote: files that have a name which an export gives, that the
+manifest of an earlier one names, with the size that it tells; and such names in OUT.incomplete.
+A manifest is input: whatever else it names stays, and no link is followed. What systems and clients
+leave everywhere is nobody's work, but not ours either: it moves on to the new folder.
 """
 
 import contextlib
@@ -9,14 +11,15 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import filelock
 from fsspec.implementations.local import LocalFileSystem
 
 import indomer
+from indomer_files.errors import naming
 from indomer_tools.file_digest import size_and_sha256
 
 MANIFEST = "manifest.json"
@@ -28,12 +31,28 @@ FINISHED = ".finished"
 PART = ".part"
 _ANY_PART = re.compile(r"(\.[0-9]+-[0-9a-f]+)?\.part$")
 
-# What an export may have left in OUT.incomplete.
-_OURS = re.compile(
-    r"data/[37]_class/(train|validation)-[0-9]{5}-of-[0-9]{5}\.parquet|"
-    r"assets/[^/]+\.png|README\.md|dataset_infos\.json|croissant\.json|manifest\.json|"
-    r"\.finished/[^/]+\.json"
+# All files that an export has, and what else may be in OUT.incomplete.
+_SHARD = r"[37]_class{}(train|validation)-[0-9]{{5,}}-of-[0-9]{{5,}}\.parquet"
+_EXPORTED = re.compile(
+    rf"data/{_SHARD.format('/')}|assets/[a-z_]+\.png|README\.md|dataset_infos\.json|"
+    r"croissant\.json|manifest\.json"
 )
+_BESIDE = re.compile(rf"\.finished/data\.{_SHARD.format('[.]')}\.json")
+
+# What systems (macOS, Windows, KDE, Synology) and clients of the Hub leave in any folder.
+_CLUTTER = re.compile(
+    r"(.*/)?((?i:\.DS_Store|Thumbs\.db|desktop\.ini)|\._[^/]+|\.directory|@eaDir/.*)|"
+    r"\.cache/(huggingface/.*)?"
+)
+
+# In names of folders, what `datasets.load_dataset` takes for patterns or for two addresses.
+_PATTERN_SIGNS = ("*", "?", "[", "]", "::")
+
+# All folders of an export, those in others first.
+_FOLDERS = ("data/3_class", "data/7_class", "data", "assets", FINISHED, ".")
+
+# What Windows calls a folder that is another one, or a disk; Python before 3.12 takes it for one.
+_MOUNT_POINT = 0xA0000003
 
 
 def part_of(path: Path) -> Path:
@@ -44,16 +63,21 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write a file that is either there as a whole or not at all."""
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that is either there as a whole or not at all. A link there is replaced."""
     part = part_of(path)
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     try:
-        part.write_bytes(text.encode())
+        with naming(part):
+            part.write_bytes(content)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON, as `write_file` does."""
+    write_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def incomplete(out: Path) -> Path:
@@ -70,7 +94,8 @@ def check_place(out: str | os.PathLike[str], release: indomer.Release) -> Path:
     """Return OUT as an absolute path.
 
     Raises:
-        IndoMERError: It is the release, or in it; or it is no place for a folder.
+        IndoMERError: It is the release, or in it; it is no place for a folder; or it is one that
+            `datasets` could not load.
     """
     if "://" in os.fspath(out):
         raise indomer.IndoMERError(
@@ -78,6 +103,7 @@ def check_place(out: str | os.PathLike[str], release: indomer.Release) -> Path:
             "copy it, or push it to the Hub with push_to."
         )
     path = Path(out).expanduser().resolve()
+    _check_loadable(path)
     if isinstance(release.fs, LocalFileSystem):
         root = Path(release.root).resolve()
         if path == root or root in path.parents:
@@ -89,60 +115,57 @@ def check_place(out: str | os.PathLike[str], release: indomer.Release) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Context in which no other process exports to OUT.
-
-    The file of the lock stays: to delete it would let two others hold "the" lock at once.
-
-    Raises:
-        IndoMERError: Another process does.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(out.with_name(f".{out.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
+def _check_loadable(path: Path) -> None:
+    """Raise IndoMERError if `load_dataset` would find no files in this folder, or other ones."""
+    names = "/".join(path.relative_to(path.anchor).parts)
+    signs = [sign for sign in _PATTERN_SIGNS if sign in names]
+    if signs:
         raise indomer.IndoMERError(
-            f"{out}: another process is exporting to this folder. Wait for it, or export to "
-            "another one."
-        ) from None
+            f"{path}: load_dataset takes {signs[0]!r} in the path of a folder for a pattern of "
+            f"names. Export to a folder without {', '.join(_PATTERN_SIGNS)} in its path."
+        )
     try:
-        yield
-    finally:
-        lock.release()
+        names.encode()
+    except UnicodeEncodeError as error:
+        raise indomer.IndoMERError(
+            f"{path}: the path is no text in UTF-8. Export to a folder of another name."
+        ) from error
 
 
 def recover(out: Path) -> None:
     """Finish what `put_in_place` had begun when it was killed."""
     replaced = _replaced(out)
+    _check_own_folder(replaced)
     if not replaced.exists():
         return
-    names = _named(replaced)
-    if names is None:
-        raise indomer.IndoMERError(f"{replaced}: this folder is in the way. Move it away.")
     if out.exists():
-        remove(replaced, [*names, MANIFEST])
+        _remove_replaced(out)
+    elif not _found(replaced):
+        _remove_folders(replaced)
+    elif _told(replaced) is None:
+        raise indomer.IndoMERError(f"{replaced}: this folder is in the way. Move it away.")
     else:
         replaced.rename(out)
 
 
 def check_replaceable(out: Path) -> None:
     """Raise IndoMERError unless OUT is not there, empty, or an export that nobody changed."""
-    found = _files(out)
+    found = [name for name in _found(out) if not _CLUTTER.fullmatch(name)]
     if not found:
         return
-    names = _named(out)
+    entries = _told(out)
     advice = "Move it away, or export to another folder."
-    if names is None:
+    if entries is None:
         raise indomer.IndoMERError(f"{out}: this folder is there and not an export. {advice}")
-    others = sorted(set(found) - {*names, MANIFEST})
+    others = [name for name in found if name not in entries and name != MANIFEST]
     if others:
         raise indomer.IndoMERError(
             f"{out}: {len(others)} files in this export are not from it (first: {others[0]!r}). "
             f"Nothing is deleted. {advice}"
         )
-    changed = [name for name in found if name in names and not _is_as_told(out, name, names[name])]
+    changed = [
+        name for name in found if name in entries and not _is_as_told(out, name, *entries[name])
+    ]
     if changed:
         raise indomer.IndoMERError(
             f"{out}: {len(changed)} files in this export were changed (first: {changed[0]!r}). "
@@ -160,9 +183,10 @@ def begin(folder: Path, wanted: Iterable[str]) -> None:
     Raises:
         IndoMERError: Something is there that no export wrote.
     """
-    found = _files(folder)
-    is_ours = (folder / FINISHED).is_dir() or _named(folder) is not None
-    others = [name for name in found if not _OURS.fullmatch(_ANY_PART.sub("", name))]
+    _check_own_folder(folder)
+    found = [name for name in _found(folder) if not _CLUTTER.fullmatch(name)]
+    is_ours = (folder / FINISHED).is_dir() or _told(folder) is not None
+    others = [name for name in found if not (_is_made(name) and _is_file(folder, name))]
     if found and (others or not is_ours):
         raise indomer.IndoMERError(
             f"{folder}: in this folder {len(others or found)} files are not from an export (first: "
@@ -171,20 +195,7 @@ def begin(folder: Path, wanted: Iterable[str]) -> None:
     # First of all, since it is what tells that the rest is ours.
     (folder / FINISHED).mkdir(parents=True, exist_ok=True)
     keep = set(wanted)
-    stale = [name for name in found if name not in keep and not name.startswith(FINISHED)]
-    remove(folder, stale)
-
-
-def remove(folder: Path, names: Iterable[str]) -> None:
-    """Remove files, and the folders that they were in if these are empty now."""
-    parents: set[Path] = set()
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
-        parents.update(Path(name).parents)
-    for parent in sorted(parents, key=lambda parent: -len(parent.parts)):
-        # Whatever else is in it stays.
-        with contextlib.suppress(OSError):
-            (folder / parent).rmdir()
+    _remove(folder, [name for name in found if name not in keep and not name.startswith(FINISHED)])
 
 
 def put_in_place(out: Path) -> None:
@@ -195,43 +206,150 @@ def put_in_place(out: Path) -> None:
     folder, replaced = incomplete(out), _replaced(out)
     # Once more: the export took its time.
     check_replaceable(out)
-    remove(folder, [name for name in _files(folder) if name.startswith(FINISHED)])
+    _check_own_folder(replaced)
+    _remove(folder, [name for name in _found(folder) if name.startswith(FINISHED)])
     if out.exists():
         out.rename(replaced)
     folder.rename(out)
     if replaced.exists():
-        remove(replaced, [*(_named(replaced) or ()), MANIFEST])
+        _remove_replaced(out)
 
 
-def _named(folder: Path) -> "dict[str, dict[str, Any]] | None":
-    """File -> what the manifest tells of it; None if the folder is no export."""
+def _check_own_folder(folder: Path) -> None:
+    """Raise IndoMERError if one of the folders beside OUT is a link, or no folder."""
+    if os.path.lexists(folder) and (_is_link(folder) or not folder.is_dir()):
+        raise indomer.IndoMERError(
+            f"{folder}: this is a link or a file. An export makes a folder of this name, and "
+            "deletes it. Move the link or file away."
+        )
+
+
+def _remove_replaced(out: Path) -> None:
+    """Remove OUT.replaced when OUT is in its place; raise IndoMERError if there is more in it."""
+    folder = _replaced(out)
+    check_replaceable(folder)
+    for name in _found(folder):
+        if _CLUTTER.fullmatch(name):
+            _move(folder, out, name)
+    # The manifest last: as long as it is there, this can be taken up again.
+    _remove(folder, [*(_told(folder) or ()), MANIFEST])
+    _remove_folders(folder)
+
+
+def _move(folder: Path, out: Path, name: str) -> None:
+    """Move a file on to OUT, unless there is a newer one; empty folders are gone."""
+    if not name.endswith("/"):
+        if os.path.lexists(out / name):
+            (folder / name).unlink()
+        else:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).rename(out / name)
+    _remove_empty(folder, [Path(name), *Path(name).parents])
+
+
+def _remove_folders(folder: Path) -> None:
+    """Remove the empty folders of an export: Python may have been killed before it did."""
+    _remove_empty(folder, map(Path, _FOLDERS))
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    """Remove files of an export, and the folders that they were in if these are empty now."""
+    parents: set[Path] = set()
+    for name in names:
+        if _is_made(name) and _is_file(folder, name):
+            (folder / name).unlink()
+            parents.update(Path(name).parents)
+    _remove_empty(folder, parents)
+
+
+def _remove_empty(folder: Path, names: Iterable[Path]) -> None:
+    """Remove folders in which nothing is; links and whatever else there is stay."""
+    for name in sorted(names, key=lambda name: -len(name.parts)):
+        with contextlib.suppress(OSError):
+            (folder / name).rmdir()
+
+
+def is_exported(name: object) -> bool:
+    """Whether an export can have a file of this name."""
+    return isinstance(name, str) and _EXPORTED.fullmatch(name) is not None
+
+
+def _is_made(name: str) -> bool:
+    """Whether an export may have left a file of this name in OUT.incomplete."""
+    whole = _ANY_PART.sub("", name)
+    return is_exported(whole) or _BESIDE.fullmatch(whole) is not None
+
+
+def _told(folder: Path) -> dict[str, tuple[Any, Any]] | None:
+    """File -> size and sha256 that the manifest tells of it; None if the folder is no export.
+
+    Raises:
+        IndoMERError: The manifest names what no export writes.
+    """
+    if not _is_file(folder, MANIFEST):
+        return None
+    with naming(folder / MANIFEST):
+        content = (folder / MANIFEST).read_bytes()
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads(content)
         if manifest["loader"]["name"] != "indomer":
             return None
-        return {entry["file"]: entry for entry in manifest["files"] + manifest.get("card", [])}
-    except (OSError, ValueError, KeyError, TypeError):
+        entries = [*manifest["files"], *manifest.get("card", [])]
+        told = {entry["file"]: (entry["size"], entry["sha256"]) for entry in entries}
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    for name in told:
+        if not is_exported(name):
+            raise indomer.IndoMERError(
+                f"{folder / MANIFEST}: names {name!r}, which is no file of an export. Nothing is "
+                f"deleted. Move {folder} away."
+            )
+    return told
 
 
-def _files(folder: Path) -> list[str]:
-    """All files below a folder, and whatever else is no folder, as relative paths."""
-    return sorted(
-        Path(parent, name).relative_to(folder).as_posix()
-        for parent, folders, names in os.walk(folder)
-        for name in [*names, *(one for one in folders if Path(parent, one).is_symlink())]
-    )
+def _found(folder: Path) -> list[str]:
+    """All that lies below a folder, as relative paths: files, links, empty folders of others."""
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        links = [name for name in folders if _is_link(Path(parent, name))]
+        folders[:] = [name for name in folders if name not in links]
+        here = Path(parent).relative_to(folder)
+        found += [(here / name).as_posix() for name in (*names, *links)]
+        if not (folders or names or links or here.as_posix() in _FOLDERS):
+            found.append(f"{here.as_posix()}/")
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    # A folder that is not there has no files; one that cannot be listed may have some.
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _is_link(path: Path) -> bool:
+    state = path.lstat()
+    return stat.S_ISLNK(state.st_mode) or getattr(state, "st_reparse_tag", 0) == _MOUNT_POINT
+
+
+def _is_file(folder: Path, name: str) -> bool:
+    """Whether this is a file, and neither it nor a folder on the way to it is a link."""
+    try:
+        if any(_is_link(folder / parent) for parent in Path(name).parents):
+            return False
+        return stat.S_ISREG((folder / name).lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 # Bytes up to which a file is compared by content, not size alone: the card, which people edit.
 _COMPARED_BYTES = 4 << 20
 
 
-def _is_as_told(folder: Path, name: str, entry: dict[str, Any]) -> bool:
+def _is_as_told(folder: Path, name: str, size: object, sha256: object) -> bool:
     path = folder / name
-    if path.is_symlink() or path.stat().st_size != entry["size"]:
+    if not _is_file(folder, name) or path.stat().st_size != size:
         return False
-    if entry["size"] > _COMPARED_BYTES:
+    if path.stat().st_size > _COMPARED_BYTES:
         return True
-    with open(path, "rb") as file:
-        return size_and_sha256(file) == (entry["size"], entry["sha256"])
+    with naming(path), open(path, "rb") as file:
+        return size_and_sha256(file) == (size, sha256)

@@ -4,6 +4,15 @@ import os
 
 import indomer
 
+_FILES = ("README.md", "dataset_infos.json", "croissant.json", "manifest.json")
+
+# Files of an export of which the next may have others, as `fnmatch` has it.
+_PATTERNS = (
+    "data/[37]_class/train-[0-9]*-of-[0-9]*.parquet",
+    "data/[37]_class/validation-[0-9]*-of-[0-9]*.parquet",
+    *(f"assets/{name}.png" for name in ("topics", "emotions", "agreement", "lengths")),
+)
+
 
 def push(folder: str | os.PathLike[str], hub_id: str) -> str:
     """Upload an exported folder to the Hugging Face Hub.
@@ -31,7 +40,9 @@ def push(folder: str | os.PathLike[str], hub_id: str) -> str:
             repo_type="dataset",
             folder_path=os.fspath(folder),
             commit_message=f"Export by indomer {indomer.__version__}",
-            delete_patterns=["data/*_class/*.parquet", "assets/*.png"],
+            # What systems and clients leave in a folder is not for others.
+            allow_patterns=[*_FILES, *_PATTERNS],
+            delete_patterns=list(_PATTERNS),
         )
     # Of the versions of huggingface_hub, some use requests (an OSError) and some httpx.
     except (HfHubHTTPError, LocalTokenNotFoundError, OSError, RuntimeError) as error:

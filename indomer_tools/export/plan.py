@@ -21,11 +21,12 @@ from typing import Any
 from datasets.utils.py_utils import convert_file_size_to_int
 
 import indomer
-from indomer_files.errors import is_disk_full
+from indomer_files.errors import is_disk_full, system_error_words
 from indomer_files.options import check_config, check_option_names
 from indomer_files.schema import CONFIGS
 from indomer_tools.export import folder as folders
 from indomer_tools.export.card import write_card
+from indomer_tools.export.lock import locked
 from indomer_tools.export.shards import Entry, Shard, Source
 from indomer_tools.file_digest import size_and_sha256
 
@@ -139,26 +140,40 @@ def planned(
     configs = CONFIGS if config is None else (config,)
     _check_arguments(configs, options)
     max_bytes = _n_bytes_of(max_shard_size)
-    release = indomer.Release(data_dir, storage_options)
-    out = folders.check_place(out, release)
-    with folders.locked(out):
-        folders.recover(out)
-        folders.check_replaceable(out)
-        source = _checked(Source(release.data_dir, options, storage_options), configs[0])
-        folder = folders.incomplete(out)
-        shards = [
-            shard
-            for name in configs
-            for shard in _planned_shards(source, name, str(folder), max_bytes)
-        ]
-        plan = Plan(out, source, tuple(shards))
-        folders.begin(folder, [shard.file for shard in shards])
+    with contextlib.ExitStack() as stack:
+        with system_errors_told():
+            release = indomer.Release(data_dir, storage_options)
+            out = folders.check_place(out, release)
+            stack.enter_context(locked(out))
+            folders.recover(out)
+            folders.check_replaceable(out)
+            source = _checked(Source(release.data_dir, options, storage_options), configs[0])
+            folder = folders.incomplete(out)
+            shards = [
+                shard
+                for name in configs
+                for shard in _planned_shards(source, name, str(folder), max_bytes)
+            ]
+            plan = Plan(out, source, tuple(shards))
+            folders.begin(folder, [shard.file for shard in shards])
         try:
             yield plan
         except OSError as error:
             if not is_disk_full(error):
                 raise
             raise indomer.IndoMERError(_disk_full_message(plan)) from error
+
+
+@contextlib.contextmanager
+def system_errors_told() -> Iterator[None]:
+    """Context in which what the system refuses becomes an IndoMERError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise indomer.IndoMERError(
+            f"{system_error_words(error)}. See to the disk, or to the rights to it, and export "
+            "again: finished files are kept."
+        ) from error
 
 
 def _check_arguments(configs: Sequence[str], options: Iterable[str]) -> None:

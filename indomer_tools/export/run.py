@@ -22,12 +22,17 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 import indomer
 from indomer_tools.export.hub import check_hub_id, push
-from indomer_tools.export.plan import Plan, planned
+from indomer_tools.export.plan import Plan, planned, system_errors_told
 from indomer_tools.export.shards import Entry, write_shard
 from indomer_tools.progress import progress_bar
 
 # Each has some row groups in memory.
 _MOST_THREADS = 8
+
+_GUARD_ADVICE = (
+    "Each of them runs the program from its file once more, to find what it needs: put the program "
+    "into a file, and what it does below `if __name__ == '__main__':`. Or leave num_proc out."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,19 +95,27 @@ def export(
         The folder and its files.
 
     Raises:
-        IndoMERError: The release, an option or `out` is not as expected, the disk is full, or the
-            Hub refuses.
+        IndoMERError: The release, an option or `out` is not as expected, a disk is full or fails,
+            or the Hub refuses.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # Here is a process that was just started, and the program that wants more of them.
+        raise indomer.IndoMERError(
+            f"A new process came to the call of export that started it. {_GUARD_ADVICE}"
+        )
     if push_to is not None:
         check_hub_id(push_to)
-    with planned(
-        data_dir,
-        out,
-        config=config,
-        max_shard_size=max_shard_size,
-        storage_options=storage_options,
-        **options,
-    ) as plan:
+    with (
+        system_errors_told(),
+        planned(
+            data_dir,
+            out,
+            config=config,
+            max_shard_size=max_shard_size,
+            storage_options=storage_options,
+            **options,
+        ) as plan,
+    ):
         entries, sources = write_shards(plan, num_proc, progress)
         folder = plan.finish(entries, sources)
     url = push(folder, push_to) if push_to is not None else None
@@ -166,16 +179,30 @@ def _pool(plan: Plan, num_proc: int | None) -> Iterator[concurrent.futures.Execu
     else:
         # Not forked: the threads of pyarrow would be missing in a fork.
         context = multiprocessing.get_context("spawn")
-        pool = concurrent.futures.ProcessPoolExecutor(num_proc, mp_context=context)
+        has_begun = context.Event()
+        pool = concurrent.futures.ProcessPoolExecutor(
+            num_proc, mp_context=context, initializer=has_begun.set
+        )
     try:
         yield pool
     except BrokenProcessPool as error:
+        if has_begun.is_set() or _was_killed(pool):
+            raise indomer.IndoMERError(
+                "A process was killed while it wrote, perhaps for want of memory. Export again, "
+                "with a smaller num_proc: finished files are kept."
+            ) from error
         raise indomer.IndoMERError(
-            "A process was killed while it wrote, perhaps for want of memory. Export again, with "
-            "a smaller num_proc: finished files are kept."
+            f"num_proc={num_proc}: the new processes ended before they began to write. "
+            f"{_GUARD_ADVICE}"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _was_killed(pool: concurrent.futures.Executor) -> bool:
+    """Whether the system killed a process of the pool; those that are left over are only ended."""
+    processes = getattr(pool, "_processes", None) or {}
+    return any(process.exitcode == -9 for process in processes.values())
 
 
 def _n_processors() -> int:

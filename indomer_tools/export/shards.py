@@ -21,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 import indomer
 from indomer_files.clips import ClipReader
 from indomer_files.code_digest import code_digest
+from indomer_files.errors import naming
 from indomer_files.tables import Batch
 from indomer_tools.export import parquet
 from indomer_tools.export.folder import FINISHED, part_of, write_json
@@ -121,7 +122,7 @@ class Source:
     def describe(self, path: str) -> Entry:
         """What the manifest says of a released file: file, size in bytes and sha256."""
         release = self.release()
-        with release.fs.open(path, "rb") as file:
+        with naming(path), release.fs.open(path, "rb") as file:
             size, digest = size_and_sha256(file)
         return {"file": release.shown(path), "size": size, "sha256": digest}
 
@@ -179,6 +180,7 @@ def write_shard(shard: Shard, advance: Callable[[int], object] | None = None) ->
 
     Raises:
         IndoMERError: A released file has changed since the export was planned, or is broken.
+        OSError: The disk is full or fails.
     """
     entry = _finished_entry(shard)
     if entry is not None:
@@ -188,9 +190,11 @@ def write_shard(shard: Shard, advance: Callable[[int], object] | None = None) ->
     shard.source.check_unchanged()
     part = part_of(shard.path)
     try:
-        n_rows = _writer_of(shard).write(shard, part, advance)
-        with open(part, "rb") as file:
-            size, digest = size_and_sha256(file)
+        writer = _writer_of(shard)
+        with naming(part):
+            n_rows = writer.write(shard, part, advance)
+            with open(part, "rb") as file:
+                size, digest = size_and_sha256(file)
         entry = {"file": shard.file, "config": shard.config, "split": shard.split}
         entry |= {"rows": n_rows, "size": size, "sha256": digest}
         os.replace(part, shard.path)

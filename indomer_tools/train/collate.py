@@ -19,7 +19,7 @@ import pyarrow as pa
 
 import indomer
 from indomer_files.schema import LABEL_COLUMNS
-from indomer_tools.train.torch_data import table_columns
+from indomer_tools.train.torch_data import ClipBatch, table_columns
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +44,8 @@ class PaddingCollator:
     ==================================== ================ ========== ============================
     ``video_feature``                    (B, T_v, 673)    float32    the column; 0 after the clip
     ``video_mask``                       (B, T_v)         bool       True on true frames
-    ``audio_feature``, ``audio_mask``    (B, T_a, 18)     the same   the same
+    ``video_length``                     (B,)             int64      true frames; with `lengths`
+    ``audio_feature``, and so on         (B, T_a, 18)     the same   the same
     ``labels``                           (B,)             int64      `label`
     ``emotion`` and other label columns  (B,)             int64      the column
     ``input_ids``, ...                   (B, tokens)      int64      the tokenizer, from `text`
@@ -60,6 +61,7 @@ class PaddingCollator:
         tokenizer: A tokenizer of transformers, called on the transcripts of a batch.
         replace_nonfinite: Replace NaN and infinities by 0. They are kept otherwise.
         keep: Columns to return as lists, such as ("sample_id",).
+        lengths: Return numbers of true frames, too. A Trainer passes them to the model.
         video_dim: Values of a video frame.
         audio_dim: Values of an audio frame.
 
@@ -74,6 +76,7 @@ class PaddingCollator:
         replace_nonfinite: bool = False,
         *,
         keep: Sequence[str] = (),
+        lengths: bool = False,
         video_dim: int = 673,
         audio_dim: int = 18,
     ) -> None:
@@ -85,6 +88,7 @@ class PaddingCollator:
         self.tokenizer = tokenizer
         self.replace_nonfinite = replace_nonfinite
         self.keep = tuple(keep)
+        self.lengths = lengths
         self.dims = {"video": video_dim, "audio": audio_dim}
         self._memory = {modality: _Memory() for modality in self.dims}
 
@@ -94,6 +98,8 @@ class PaddingCollator:
     def __call__(self, examples: Sequence[Any]) -> dict[str, Any]:
         import torch
 
+        if isinstance(examples, ClipBatch):
+            examples = examples.take_views()
         examples = [_as_mapping(example) for example in examples]
         columns = examples[0].keys()
         batch: dict[str, Any] = {}
@@ -130,7 +136,10 @@ class PaddingCollator:
             if self.replace_nonfinite:
                 frames[~np.isfinite(frames)] = 0
         mask = torch.from_numpy(np.arange(n_frames) < lengths[:, None])
-        return {f"{modality}_feature": padded, f"{modality}_mask": mask}
+        batch = {f"{modality}_feature": padded, f"{modality}_mask": mask}
+        if self.lengths:
+            batch[f"{modality}_length"] = torch.from_numpy(lengths)
+        return batch
 
     def _true_frames(self, modality: str, example: Mapping[str, Any]) -> npt.NDArray[Any]:
         """The frames of one clip without its padding, of shape (T, D)."""
@@ -220,4 +229,10 @@ def _column(examples: list[Mapping[str, Any]], column: str, option: str) -> list
             f"{', '.join(examples[0])}. A Trainer drops columns that its model does not take: "
             "pass remove_unused_columns=False."
         )
-    return [example[column] for example in examples]
+    values = [example[column] for example in examples]
+    # Frames may be views of a table, which nobody should be able to write to.
+    return [np.array(value) if _is_view(value) else value for value in values]
+
+
+def _is_view(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and not value.flags.writeable

@@ -1,11 +1,15 @@
-"""The fast way from a prepared table to batches: clips are views of the table, never copies.
+"""The fast way from a prepared table to batches: frames are copied once, into the batch.
 
     dataset = indomer_tools.torch_dataset(train)
+
+Views of the table do not leave this package. PyTorch would take one for memory that it may write
+to, and change the table, or end the process where that is mapped from a file.
 
 Nothing here needs torch: a `DataLoader` takes any object with `__len__` and `__getitem__`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import datasets
@@ -48,11 +52,11 @@ def torch_dataset(dataset: Any) -> Any:
 
 
 class ClipDataset:
-    """A split as a map-style dataset whose frames are views of the Arrow table.
+    """A split as a map-style dataset, as fast as its frames can be copied into a batch.
 
     An example has the columns of the split in the default format, but for `video_feature` and
-    `audio_feature`: read-only arrays of shape (T, D), without padding where the split has
-    `video_length` and `audio_length`. Numbers and strings of all rows are held in memory.
+    `audio_feature`: arrays of shape (T, D), without padding where the split has `video_length` and
+    `audio_length`. It is yours to change. Numbers and strings of all rows are held in memory.
 
     Pickled for a worker that is spawned, it is the dataset alone, that is, names of files.
     """
@@ -73,9 +77,10 @@ class ClipDataset:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.__getitems__([index])[0]
+        example: dict[str, Any] = self.__getitems__([index])[0]
+        return example
 
-    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+    def __getitems__(self, indices: Sequence[int]) -> "ClipBatch":
         """Examples of a batch, which a `DataLoader` asks for at once."""
         examples = [
             {column: values[index] for column, values in self._columns.items()} for index in indices
@@ -83,13 +88,46 @@ class ClipDataset:
         if self._others is not None:
             for example, others in zip(examples, self._others.__getitems__(list(indices))):
                 example.update(others)
-        return examples
+        return ClipBatch(examples, self._columns.keys() & _LENGTH_COLUMNS.keys())
 
     def __getstate__(self) -> dict[str, Any]:
         return {"dataset": self.dataset}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
+
+
+class ClipBatch(Sequence[dict[str, Any]]):
+    """Examples of a batch. Frames are copied for whoever looks at one, but for a `PaddingCollator`.
+
+    Args:
+        views: The examples, with views of a table.
+        frame_columns: Columns of such views.
+    """
+
+    def __init__(self, views: list[dict[str, Any]], frame_columns: Collection[str]) -> None:
+        self._views, self._frame_columns = views, frame_columns
+
+    @functools.cached_property
+    def _copies(self) -> list[dict[str, Any]]:
+        # From here on, these are the examples: they may have been changed.
+        for example in self._views:
+            for column in self._frame_columns:
+                example[column] = np.array(example[column])
+        return self._views
+
+    def take_views(self) -> list[dict[str, Any]]:
+        """The examples for one who only reads them; their copies where they were looked at."""
+        return self._views
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._copies[index]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (self._copies,)
 
 
 def table_columns(

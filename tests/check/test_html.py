@@ -16,6 +16,8 @@ from tests.support.check_faults import (
     set_text,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def html_path(clean_dir, tmp_path_factory):

@@ -91,7 +91,7 @@ def test_one_config_of_a_card_is_recognised(card_dirs, tmp_path):
 )  # fmt: skip
 def test_contradictions_of_a_card(change, expected):
     card = dataclasses.replace(cards.CARDS["1.0.0"], **change)
-    assert cards._contradictions(card) == expected
+    assert cards.contradictions(card) == expected
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,14 @@ def test_contradictions_of_a_card(change, expected):
     ],
 )
 def test_rates_of_a_card(seconds, fragment):
-    (text,) = cards._rounding(dataclasses.replace(cards.CARDS["1.0.0"], seconds=seconds))
+    (text,) = cards.rounding_differences(dataclasses.replace(cards.CARDS["1.0.0"], seconds=seconds))
     assert fragment in text
-    assert cards._rounding(dataclasses.replace(cards.CARDS["1.0.0"], words_per_segment=11.65)) == []
+    assert (
+        cards.rounding_differences(
+            dataclasses.replace(cards.CARDS["1.0.0"], words_per_segment=11.65)
+        )
+        == []
+    )
 
 
 # --- The published files --------------------------------------------------------------------------

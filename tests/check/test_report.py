@@ -142,6 +142,7 @@ def test_names_that_cannot_be_shown_are_escaped(release_dir, tmp_path, capsys):
     assert r"clip_2_\\x1b[31m\\ud800_3" in (tmp_path / "json").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_terminal_of_another_encoding_is_served(release_dir):
     set_text(release_dir, "Ya， benar.")
     done = subprocess.run(

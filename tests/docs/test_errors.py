@@ -35,6 +35,15 @@ def _no_folder(release):
     return {"data_dir": release / "elsewhere"}
 
 
+def _folder_of_a_config(release):
+    return {"data_dir": release / "7_class"}
+
+
+def _archive(release):
+    shutil.make_archive(release.parent / "IndoMER", "zip", release)
+    return {"data_dir": release.parent / "IndoMER.zip"}
+
+
 def _no_split(release):
     (release / "7_class" / "train.json").unlink()
 
@@ -62,6 +71,20 @@ def _other_label(release):
     rows = json.loads(path.read_text(encoding="utf-8"))
     rows[0]["label"] = "bosan"
     path.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def _half_a_character(release):
+    path = release / "7_class" / "train.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    rows[3]["text"] = "\ud83d"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def _key_twice(release):
+    path = release / "7_class" / "train.json"
+    rows = path.read_text(encoding="utf-8").split("}")
+    rows[3] += ', "label": "netral"'
+    path.write_text("}".join(rows), encoding="utf-8")
 
 
 class _Attack:
@@ -132,11 +155,17 @@ def _unknown_config(release):
 LOADER_ERRORS = {
     "No data_dir.": _no_data_dir,
     "data_dir '...': no such folder.": _no_folder,
+    "data_dir '...': this is a file.": _archive,
+    "... This folder is a part of a release: pass the one above, data_dir='...'.": (
+        _folder_of_a_config
+    ),
     "No train split of 7_class. Looked for ...": _no_split,
     "...: no video features (train). To load what is there, pass ...": _no_features,
-    "7_class/val: 1 of 7 clips (first: ...) have no audio features.": _one_clip_less,
+    "7_class/val: 1 of 7 clips (first: ...) have no audio features in ...": _one_clip_less,
     "...: expected shape (T, 673), found (12, 5).": _other_width,
     "7_class/val: 1 of 7 rows (first: ...) have an unknown label.": _other_label,
+    ".../train.json, row 3: half a character in 'text'": _half_a_character,
+    ".../train.json: row 3: the key 'label' is there twice.": _key_twice,
     "...: refused 'posix.system'. Nothing was run.": _attack,
     "...: refused 'pandas.DataFrame'. Nothing was run. Whoever wrote it ...": _table,
     "... this looks like a table as text (CSV).": _text_table,
@@ -151,6 +180,11 @@ LOADER_ERRORS = {
     "Unknown split 'val'. Did you mean 'validation'?": _unknown_split,
     "Unknown config '7_Class'. Did you mean '7_class'?": _unknown_config,
 }
+# Message -> the test that brings it about, which takes other systems or processes.
+TRIED_ELSEWHERE = {
+    "...: cannot be locked (No locks available)": "export/test_broken_disks.py",
+    "num_proc=2: the new processes ended before they began to write.": "export/test_processes.py",
+}
 NO_SCRIPTS = "Dataset scripts are no longer supported, but found indomer.py"
 NO_MODULE = "module 'indomer' has no attribute 'load_dataset'"
 
@@ -161,7 +195,11 @@ def _pattern(message):
 
 def test_errors_table_lists_exactly_those_that_are_tried():
     (table,) = page("docs/errors.md").tables("")
-    assert [codes(row[0])[0] for row in table] == [*LOADER_ERRORS, NO_SCRIPTS, NO_MODULE]
+    listed = [codes(row[0])[0] for row in table]
+    assert sorted(listed) == sorted([*LOADER_ERRORS, *TRIED_ELSEWHERE, NO_SCRIPTS, NO_MODULE])
+    for message, test in TRIED_ELSEWHERE.items():
+        words = message.split(": ")[1][:40].partition(" (")[0]
+        assert words in (ROOT / "tests" / test).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("message", LOADER_ERRORS)

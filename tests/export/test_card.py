@@ -26,6 +26,8 @@ from tests.support.card_readers import (
     without_some_features,
 )
 
+pytestmark = pytest.mark.long
+
 # --- Front matter: what datasets makes of the folder --------------------------------------------
 
 

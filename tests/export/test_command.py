@@ -9,7 +9,7 @@ from tests.support import hub_server
 from tests.support.export_writers import run_python
 from tests.support.release_writers import contents
 
-pytestmark = pytest.mark.usefixtures("without_figures")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("without_figures")]
 
 
 # --- Command line and Hub -----------------------------------------------------------------------

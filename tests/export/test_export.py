@@ -43,6 +43,7 @@ def test_export_gives_the_bits_of_the_pickles(exported, release, tmp_path, confi
                 release_writers.assert_same_bits(row[f"{modality}_feature"], frames)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize(
     "options",
@@ -106,6 +107,7 @@ _STRANGER = """
 """
 
 
+@pytest.mark.long
 def test_export_loads_where_indomer_is_not_installed(exported, release, load, tmp_path):
     run = run_python(_STRANGER, exported, tmp_path / "cache", PYTHONPATH="")
     assert run.returncode == 0, run.stderr

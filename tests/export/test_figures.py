@@ -15,6 +15,8 @@ from indomer_tools.export.contents import read_contents
 from tests.support import release_writers as writers
 from tests.support.card_readers import make, read_rows
 
+pytestmark = pytest.mark.long
+
 
 def test_texts_of_figures_equal_a_recount(dummy_export):
     rows = pd.concat(

@@ -15,7 +15,7 @@ from indomer_tools.export import export, planned, write_shard
 from tests.support.export_writers import run_python, write_release
 from tests.support.release_writers import contents
 
-pytestmark = pytest.mark.usefixtures("without_figures")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("without_figures")]
 
 
 # --- Interruptions ------------------------------------------------------------------------------

@@ -69,6 +69,7 @@ def test_shards_are_divided_among_nodes(exported, tmp_path, n_nodes):
     assert {getattr(node, number) for node in nodes} == {8 // n_nodes}
 
 
+@pytest.mark.long
 def test_workers_see_each_clip_once(exported, tmp_path):
     torch_data = pytest.importorskip("torch.utils.data")
     stream = plainly(exported, "7_class", tmp_path, split="train", streaming=True)

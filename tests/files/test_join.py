@@ -239,11 +239,12 @@ def test_missing_features_skip(load_rows, incomplete, clips):
     assert_same_bits(rows[0]["video_feature"], clips[6]["video"])
 
 
-def test_missing_features_skip_all_is_refused_when_preparing(load, data):
+def test_missing_features_skip_all_is_refused(load, data):
     write_features(data, "video", "train", [])
     with pytest.raises(indomer.IndoMERError, match="8 of 8 clips.*on_missing='skip' leaves none"):
         load("7_class", data, on_missing="skip")
-    assert list(load("7_class", data, on_missing="skip", streaming=True, split="train")) == []
+    with pytest.raises(indomer.IndoMERError, match="8 of 8 clips.*on_missing='skip' leaves none"):
+        list(load("7_class", data, on_missing="skip", streaming=True, split="train"))
     assert len(load("7_class", data, split="train", modalities=("text", "audio"))) == 8
 
 

@@ -26,9 +26,12 @@ from tests.support.faulty_runs import (
 )
 from tests.support.release_writers import make_clips, write_features, write_release
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="needs Linux: processes are looked up in /proc"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        not Path("/proc/self/stat").exists(), reason="needs Linux: looks processes up in /proc"
+    ),
+]
 
 # 28 MB of features: some tenths of a second to prepare.
 N_CLIPS, N_FRAMES = {"train": 220, "validation": 12}, 45

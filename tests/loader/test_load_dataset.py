@@ -150,6 +150,7 @@ def test_custom_features_are_used(load, data, train_ids):
     assert dataset["sample_id"][:] == train_ids
 
 
+@pytest.mark.long
 def test_progress_bar_has_the_true_total(data, tmp_path):
     code = "import sys, indomer; indomer.load_dataset(data_dir=sys.argv[1], cache_dir=sys.argv[2])"
     done = run(code, data, tmp_path / "cache")
@@ -169,6 +170,7 @@ def test_data_dir_may_be_an_fsspec_address(load, data, tmp_path, address):
         assert digest(rows.with_format("numpy")) == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("num_proc", [2, 3])
 def test_num_proc_gives_the_same_rows_in_the_same_order(load, data, tmp_path, num_proc):
     alone = load("7_class", data)
@@ -189,6 +191,7 @@ def test_nodes_share_the_examples(load, data, train_ids, world_size, streaming):
     assert min(sizes) > 0.6 * len(train_ids) / world_size
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [2, 3])
 def test_dataloader_workers_share_the_examples(load, data, train_ids, workers):
     torch_data = pytest.importorskip("torch.utils.data")

@@ -7,6 +7,8 @@ import indomer
 from tests.support.places import ROOT
 from tests.support.runs import digest, output_of
 
+pytestmark = pytest.mark.long
+
 needs_scripts = pytest.mark.skipif(
     int(datasets.__version__.split(".")[0]) >= 4, reason="datasets >= 4 runs no scripts"
 )

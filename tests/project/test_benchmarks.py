@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.long
+
 BENCHMARKS = ROOT / "benchmarks"
 
 
@@ -76,6 +78,7 @@ def test_side_by_side_says_what_is_not_installed(modules, monkeypatch):
     assert "no_such_package" in contenders.HDF5.missing()
 
 
+@pytest.mark.slow
 def test_loader_figures():
     assert "reload" in run("loader.py", "reload")
 

@@ -16,6 +16,7 @@ pytest.importorskip("sklearn")
 sys.path.insert(0, str(ROOT / "examples"))
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::indomer_tools.train.metrics.RareClassWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

@@ -19,13 +19,20 @@ ROOMS["examples"] = ["indomer_tools", *ROOMS["indomer_tools"]]
 ROOMS["benchmarks"] = ["indomer_tools", *ROOMS["indomer_tools"]]
 # The loader is held against what this writes: it must not come from the loader.
 ROOMS["dummy_data"] = []
-ROOMS["tests"] = [room for room in ROOMS]
+ROOMS["tests"] = list(ROOMS)
 TOPS = [room for room in ROOMS if "." not in room]
 # Their modules lie beside one another and import each other by their bare names.
 SCRIPT_FOLDERS = ("examples", "benchmarks", "dummy_data")
 
 # (file of a test, what it reaches into) -> why there is no public way.
-ALLOWED = {}
+_COMPARED = "ways of reading that users cannot choose are held against others"
+ALLOWED = {
+    ("tests/files/pickles/test_index.py", "indomer_files.pickles.walker.Walker._learn_form"): (
+        _COMPARED
+    ),
+    ("tests/loader/test_load_dataset.py", "indomer.IndoMER._generate_examples"): _COMPARED,
+    ("tests/loader/test_load_dataset.py", "indomer.IndoMER._prepare_split_single"): _COMPARED,
+}
 
 
 def room_of(module):
@@ -38,6 +45,7 @@ def room_of(module):
 def find_faults(root, allowed=()):
     """What is wrong with the imports below `root`: a list of lines."""
     modules = read_project(root, TOPS, SCRIPT_FOLDERS)
+    modules.pop(__name__, None)  # the made-up projects below are full of faults
     faults, used = [], set()
     for module in modules.values():
         room = room_of(module)
@@ -61,7 +69,8 @@ def find_faults(root, allowed=()):
 
 
 def test_imports_of_the_project_have_no_fault():
-    assert "\n".join(find_faults(ROOT, ALLOWED)) == ""
+    faults = find_faults(ROOT, ALLOWED)
+    assert not faults, "\n".join(["", *faults])
 
 
 # --- Made-up projects -----------------------------------------------------------------------------
@@ -233,9 +242,9 @@ def test_allowance_holds_for_one_test_and_must_be_used(tmp_path):
     allowed = {("tests/test_all.py", "indomer._x"): "", ("tests/test_all.py", "indomer._z"): ""}
     allowed |= {("examples/train.py", "indomer._x"): ""}
     assert sorted(find_faults(tmp_path, allowed)) == [
+        "examples/train.py: indomer._x is allowed for nothing",
         "examples/train.py:2: indomer._x is private",
         "examples/train.py:2: indomer._y is private",
-        "examples/train.py: indomer._x is allowed for nothing",
-        "tests/test_all.py:2: indomer._y is private",
         "tests/test_all.py: indomer._z is allowed for nothing",
+        "tests/test_all.py:2: indomer._y is private",
     ]

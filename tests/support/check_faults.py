@@ -324,6 +324,16 @@ def _remove(*paths):
     return plant
 
 
+def _unreadable(path):
+    """A file that can be opened and not be read to its end, on Linux."""
+
+    def plant(folder):
+        (folder / path).unlink()
+        (folder / path).symlink_to("/proc/self/mem")
+
+    return plant
+
+
 def _write(path, content):
     return lambda folder: (folder / path).write_bytes(content)
 
@@ -368,6 +378,7 @@ FAULTS = [
     Fault("annotations-missing", _remove("Annotations.csv"), 1, "files", "Annotations.csv"),
     Fault("file-twice", _copy_elsewhere, 1, "files", "videos_feature/val_video_features.pkl"),
     Fault("layout-undocumented", _other_places, 2, "files", "videos_feature/train_video"),
+    Fault("file-unreadable", _unreadable("3_class/val.json"), 1, "3_class/val.json", ""),
     Fault("json-broken", _write("3_class/val.json", b'[{"a": 1'), 1, "3_class/val.json", "line 1"),
     Fault("csv-broken", _write("Annotations.csv", b"a,b\n1,2\n"), 1, "Annotations.csv", "column"),
     Fault("pickle-broken", _cut_short, 1, VIDEO, "cut short"),

@@ -115,10 +115,11 @@ def _run(call, scratch, arguments):
 
 def bytes_below(folder):
     total = 0
-    for path in Path(folder).rglob("*"):
-        # Files are renamed while this looks at them.
-        with contextlib.suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
+    # Files and folders are renamed while this looks at them; unlike a glob, a walk goes on then.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(place, name)).st_size
     return total
 
 

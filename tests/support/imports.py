@@ -76,8 +76,8 @@ class _Reader(ast.NodeVisitor):
             self._bind(alias.asname or alias.name, target)
 
     def visit_Call(self, node):
-        names = [ast.unparse(node.func).split(".")[-1]]
-        if names[0] in ("import_module", "__import__") and node.args:
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name in ("import_module", "__import__") and node.args:
             self._import(node, _text(node.args[0]))
         # getattr(module, "_name"), monkeypatch.setattr(module, "_name", value) and their like.
         for argument, attribute in zip(node.args, node.args[1:]):
@@ -92,7 +92,7 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Constant(self, node):
         text = _text(node)
-        if "import " in text and "\n" in text or "; " in text:
+        if "import " in text:
             with contextlib.suppress(SyntaxError):
                 tree = ast.parse(textwrap.dedent(text))
                 outer, self._first_line = self._first_line, self._first_line + node.lineno - 1
@@ -114,13 +114,13 @@ class _Reader(ast.NodeVisitor):
 
     def _owner(self, node):
         """What of the project an expression stands for, or None: a module, or what is in one."""
-        try:
-            first, *others = ast.unparse(node).split(".")
-        except ValueError:
+        parts = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id not in self._bound:
             return None
-        if first not in self._bound or not all(part.isidentifier() for part in others):
-            return None
-        return ".".join([self._bound[first], *others])
+        return ".".join([self._bound[node.id], *reversed(parts)])
 
     def _import(self, node, name):
         if name in self._modules and name != self._module.name:
@@ -130,10 +130,11 @@ class _Reader(ast.NodeVisitor):
                 self._reach(node, package, last)
 
     def _reach(self, node, owner, name):
-        is_private = name.startswith("_") and not name.endswith("__")
-        # A class is at home in its module; what is taken from it there is nobody else's business.
-        if is_private and owner != self._module.name:
-            self._module.private.append((self._line(node), f"{owner}.{name}"))
+        # What belongs to something private was told with that.
+        is_private = _is_private(name) and not any(map(_is_private, owner.split(".")))
+        found = self._line(node), f"{owner}.{name}"
+        if is_private and owner != self._module.name and found not in self._module.private:
+            self._module.private.append(found)
 
     def _line(self, node):
         return self._first_line + node.lineno - 1
@@ -142,6 +143,10 @@ class _Reader(ast.NodeVisitor):
 def _text(node):
     is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
     return node.value if is_text else ""
+
+
+def _is_private(name):
+    return name.startswith("_") and not name.endswith("__")
 
 
 def find_circles(modules):

@@ -283,6 +283,7 @@ needs_ffmpeg = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @needs_ffmpeg
 @pytest.mark.parametrize("streaming", [False, True])
 def test_sound_streams_into_a_pipeline(load, release_with_sound, streaming):

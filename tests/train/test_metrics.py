@@ -74,6 +74,7 @@ def test_no_answer_is_wrong_and_no_class():
     assert scores.interval[1] <= 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("groups", [None, np.arange(60) // 4])
 def test_interval_is_that_of_resampling_clips_or_groups(groups):
     labels, predictions = guesses(60)

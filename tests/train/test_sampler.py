@@ -109,6 +109,7 @@ def test_pass_broken_off_begins_again():
     assert list(sampler)[:2] == broken_off
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_loader_is_resumed_where_it_was(n_workers, train):
     """Workers ask the sampler for batches ahead of those that were used."""
@@ -131,6 +132,7 @@ def test_loader_is_resumed_where_it_was(n_workers, train):
     assert_same(used + list(loader), expected)
 
 
+@pytest.mark.long
 def test_stateful_loader_is_resumed_where_it_was(train):
     stateful = pytest.importorskip("torchdata.stateful_dataloader")
 

@@ -120,8 +120,8 @@ def test_any_slices_and_chunks_give_the_rows(random):
         assert batch["video_mask"].sum(1).tolist() == [len(frames or ()) for frames in expected]
 
 
-def test_frames_are_views_of_the_table(train):
-    example = torch_dataset(train)[0]
+def test_frames_for_the_collator_are_views_of_the_table(train):
+    (example,) = torch_dataset(train).__getitems__([0]).take_views()
     stored = train.data.column("video_feature").chunk(0).storage.values.values.to_numpy()
     assert np.shares_memory(example["video_feature"], stored)
     with pytest.raises(ValueError, match="read-only"):

@@ -29,7 +29,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
-with atheris.instrument_imports(include=["indomer"]):
+with atheris.instrument_imports(include=["indomer", "indomer_files"]):
     import indomer
 
 SEEDS = sorted(ROOT.glob("tests/files/pickles/written/*/*.pkl"))

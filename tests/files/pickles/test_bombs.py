@@ -24,6 +24,8 @@ from tests.support.pickle_writers import (
 )
 from tests.support.watching import at_most
 
+pytestmark = pytest.mark.long
+
 
 def tower(times):
     """Return the lines of a tuple of two times a tuple of two times ...: 2 ** times leaves."""

@@ -16,6 +16,8 @@ from tests.support.pickle_readers import assert_reads_or_refuses, read_bytes
 from tests.support.pickle_writers import assemble, entry, from_buffer, pickle_file, push, text
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.long
+
 TEXT_PROTOCOLS = (0, 1, 2)  # bytes are written as text
 FIXED = settings(deadline=None, derandomize=True, max_examples=150)
 
@@ -50,7 +52,7 @@ DAMAGED_ANYWHERE = [
     pytest.param(
         *row.values,
         id=row.id,
-        marks=pytest.mark.slow if row.values in LONGEST else pytest.mark.long,
+        marks=[pytest.mark.slow] if row.values in LONGEST else [],
     )
     for row in DAMAGED
 ]

@@ -73,6 +73,7 @@ def test_repeated_entries_are_not_walked_through(monkeypatch):
     assert 3 <= len(calls) < 90
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("n_clips", [3, 4, 5, 999, 1000, 1001, 1004, 2600])
 def test_any_number_of_clips_reads(protocol, n_clips):
@@ -154,6 +155,7 @@ def test_skimmed_clip_twice_is_refused(protocol):
         read(pickle.dumps(entries, protocol))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_long_file_cut_at_any_byte_raises(protocol, walked):
     content = pickle.dumps(make_entries(8), protocol)

@@ -78,6 +78,7 @@ def test_written_pickle_reads_as_pickle_load_does(case, writer, protocol, tmp_pa
 
 
 # Picklers write a list in batches of 1,000, with a lone APPEND where one item is left.
+@pytest.mark.long
 @pytest.mark.parametrize("n_clips", [1, 2, 999, 1000, 1001, 1002, 2000, 2001, 2500])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("writer", ["c", "python"])
@@ -234,6 +235,7 @@ PLAIN_VALUES = st.recursive(
 KEYS = st.text(max_size=5).filter(lambda key: not key.endswith(("_name", "_feature")))
 
 
+@pytest.mark.long
 @FIXED
 @given(st.data(), st.sampled_from(PROTOCOLS), st.sampled_from(["c", "fast", "optimized"]))
 def test_any_clips_come_back(data, protocol, writer):
@@ -246,6 +248,7 @@ def test_any_clips_come_back(data, protocol, writer):
     assert_same(read_bytes(WRITERS[writer](entries, protocol)), by_name(entries))
 
 
+@pytest.mark.long
 @FIXED
 @given(st.data(), st.sampled_from(PROTOCOLS), st.sampled_from(["c", "python", "optimized", "fast"]))
 def test_many_clips_of_few_kinds_come_back(data, protocol, writer):

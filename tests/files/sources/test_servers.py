@@ -28,6 +28,8 @@ from tests.support.release_writers import (
 )
 from tests.support.servers import BadLine, free_port, nginx, s3, wait_for
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("aiohttp")
 
 # Enough clips that a request for each would show, with payloads that nobody fetches by chance.
