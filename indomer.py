@@ -69,6 +69,7 @@ try:
         check_split,
         check_width,
     )
+    from indomer_files.prepared import PreparedTables, no_lock_beside
     from indomer_files.schema import (
         DOWNLOAD_ADVICE,
         EMOTIONS,
@@ -81,8 +82,8 @@ try:
         SENTIMENTS,
         SENTIMENTS_EN,
     )
-    from indomer_files.sources import absolute
-    from indomer_files.tables import BATCH_ROWS, make_tables, remove_tables
+    from indomer_files.sources import absolute, with_token
+    from indomer_files.tables import BATCH_ROWS, make_tables
 except ModuleNotFoundError as _error:
     if _error.name is None or _error.name.partition(".")[0] != "indomer_files":
         raise
@@ -258,7 +259,7 @@ class IndoMERConfig(datasets.BuilderConfig):
             )
 
 
-class IndoMER(datasets.GeneratorBasedBuilder):
+class IndoMER(PreparedTables, datasets.GeneratorBasedBuilder):
     """Builder of the configs `3_class` and `7_class`; options are those of `IndoMERConfig`."""
 
     VERSION = datasets.Version(__version__)
@@ -275,12 +276,15 @@ class IndoMER(datasets.GeneratorBasedBuilder):
     def __init__(
         self, *args: Any, storage_options: dict[str, Any] | None = None, **options: Any
     ) -> None:
-        if storage_options:
-            # The config reads the release, and `datasets` shows it nothing else of the builder.
-            # Copies: `datasets` adds options for the Hub to the ones it is given.
-            options.setdefault("source_options", dict(storage_options))
-            storage_options = dict(storage_options)
-        super().__init__(*args, storage_options=storage_options, **options)
+        # The config reads the release, and `datasets` shows it nothing else of the builder.
+        # Copies: `datasets` adds options for the Hub to the ones it is given.
+        addresses = (options.get("data_dir"), options.get("media_dir"))
+        given = options.pop("source_options", None) or storage_options
+        if source_options := with_token(given, options.get("token"), *addresses):
+            options["source_options"] = source_options
+        with no_lock_beside(__file__):
+            super().__init__(*args, storage_options=dict(storage_options or {}), **options)
+        self._find_cache_dir()
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
@@ -400,12 +404,11 @@ class IndoMER(datasets.GeneratorBasedBuilder):
 
     # What follows has to do with the ways of `datasets`, not with IndoMER.
 
-    def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        # `datasets` goes on in the folder of a run that was killed: tables written by another
-        # number of processes would stay in the cache for good.
-        if self._output_dir.endswith(".incomplete") and os.path.isdir(self._output_dir):
-            remove_tables(self._output_dir, self.dataset_name)
-        super()._download_and_prepare(*args, **kwargs)
+    def _n_rows(self, split: Any) -> int:
+        sizes = {name: info.num_examples for name, info in self.info.splits.items()}
+        spec = "+".join(sizes) if str(split) == "all" else str(split)
+        parts = datasets.ReadInstruction.from_spec(spec).to_absolute(sizes)
+        return sum(part.to - part.from_ for part in parts)
 
     def _prepare_split_single(self, **kwargs: Any) -> Iterator[Any]:
         """Prepare from `_generate_tables`, two to three times as fast as from examples.

@@ -100,6 +100,7 @@ class FeatureFile:
         orders: Function that gives lists of names, orders in which the clips may follow each other.
             Of a file on a server, clips are then looked for where one of these foretells.
         rules: What is known of the pickle, and the limits to what it may ask for.
+        storage_options: Keyword arguments of the file system of an address, such as `token`.
 
     Raises:
         UnsafePickleError: The file asks for more than arrays need; on first use.
@@ -112,8 +113,9 @@ class FeatureFile:
         fs: AbstractFileSystem | None = None,
         orders: Callable[[], Iterable[list[str]]] | None = None,
         rules: Rules = PICKLE_RULES,
+        storage_options: dict[str, Any] | None = None,
     ) -> None:
-        self._source, self._rules = _open(path, fs), rules
+        self._source, self._rules = _open(path, fs, storage_options), rules
         self.name = self._source.name
         orders = orders if self._source.is_remote else None
         self._index = PickleIndex(self._source, rules, clip_key, orders)
@@ -332,5 +334,10 @@ def _last_nonzero(values: npt.NDArray[np.uint8]) -> int | None:
     return int(found[-1]) if len(found) else None
 
 
-def _open(path: str | os.PathLike[str] | BinaryIO, fs: AbstractFileSystem | None) -> FileSource:
-    return open_source(path, IndoMERError, None if fs is None else Store(fs, IndoMERError))
+def _open(
+    path: str | os.PathLike[str] | BinaryIO,
+    fs: AbstractFileSystem | None,
+    storage_options: dict[str, Any] | None = None,
+) -> FileSource:
+    store = None if fs is None else Store(fs, IndoMERError)
+    return open_source(path, IndoMERError, store, storage_options)

@@ -6,6 +6,6 @@ read is an error. Which error class is raised is handed in.
 
 from indomer_files.sources.files import FileSource
 from indomer_files.sources.opening import open_source
-from indomer_files.sources.store import Store, absolute
+from indomer_files.sources.store import Store, absolute, with_token
 
-__all__ = ["FileSource", "Store", "absolute", "open_source"]
+__all__ = ["FileSource", "Store", "absolute", "open_source", "with_token"]

@@ -11,7 +11,10 @@ from indomer_files.sources.store import Store
 
 
 def open_source(
-    path: str | os.PathLike[str] | BinaryIO, error: type[Exception], store: Store | None = None
+    path: str | os.PathLike[str] | BinaryIO,
+    error: type[Exception],
+    store: Store | None = None,
+    storage_options: dict[str, Any] | None = None,
 ) -> FileSource:
     """Open a file for reading at any place.
 
@@ -19,12 +22,13 @@ def open_source(
         path: Path or fsspec address of a file, or a seekable binary file object.
         error: Raised for what the user can act upon.
         store: File system in which `path` is a path.
+        storage_options: Keyword arguments of the file system of an address.
     """
     if hasattr(path, "read") and hasattr(path, "seek"):
         return FileSource(path, getattr(path, "name", type(path).__name__), False, error)
     path = os.fspath(path)
     if store is None:
-        store, path = Store.of_address(path, None, error)
+        store, path = Store.of_address(path, storage_options, error)
     if store.is_local:
         return LocalSource(path, error)
     file, headers = store.retry(path, _open_remote, store, path)

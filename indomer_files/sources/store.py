@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from fsspec.asyn import reset_lock
@@ -77,6 +77,43 @@ def disk_error(path: str, reason: OSError, error: type[Exception]) -> Exception:
     return error(f"{path}: could not be read: {reason.strerror or reason}. {advice}")
 
 
+def with_token(
+    options: Mapping[str, Any] | None, token: bool | str | None, *addresses: object
+) -> dict[str, Any] | None:
+    """Options of file systems with the token for the Hub, where all servers are the Hub.
+
+    Args:
+        options: Keyword arguments of the file systems of the addresses, or None.
+        token: Of the Hub; it goes to no other server.
+        addresses: Folders, addresses and None.
+    """
+    servers = [str(address) for address in addresses if "://" in str(address)]
+    if token is None or not servers or not all(map(_is_on_hub, servers)):
+        return None if options is None else dict(options)
+    return {"token": token, **(options or {})}
+
+
+def _is_on_hub(address: str) -> bool:
+    return address.startswith("hf://")
+
+
+def _with_proxies(address: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options by which web servers are reached by the proxies of http_proxy and https_proxy.
+
+    All else asks for them by itself: `requests`, `httpx`, `botocore`.
+    """
+    parts = address.split("::")
+    for place, part in enumerate(parts):
+        protocol = part.partition("://")[0]
+        if protocol in ("http", "https"):
+            # What is not the first of a chain gets its options by its name.
+            own = options if place == 0 else options.get(protocol, {})
+            client = {"trust_env": True, **own.get("client_kwargs", {})}
+            own = {**own, "client_kwargs": client}
+            options = own if place == 0 else {**options, protocol: own}
+    return options
+
+
 class Store:
     """A file system that is asked again where a server, or the way to it, failed.
 
@@ -101,7 +138,7 @@ class Store:
             error: As for the class.
         """
         try:
-            fs, path = url_to_fs(address, **(options or {}))
+            fs, path = url_to_fs(address, **_with_proxies(address, options or {}))
         except ImportError as reason:
             raise error(
                 f"{address}: {reason}. Install what reads such addresses: aiohttp for https://, "
@@ -242,6 +279,33 @@ class Store:
                 f"server, and try again."
             ) from error
 
+    def _raise_if_denied(self, path: str, error: Exception, status: int | None) -> None:
+        """Raise where the Hub keeps a repository from whoever asks."""
+        kinds = {kind.__name__ for one in _causes(error) for kind in type(one).__mro__}
+        status = status or next(filter(None, map(_status, _causes(error))), None)
+        if "GatedRepoError" in kinds:
+            words = "the repository is gated. Ask for access on its page, and then"
+        elif "RevisionNotFoundError" in kinds:
+            raise self.error(
+                f"hf://{path}: the repository has no such revision. Correct what comes after the @."
+            ) from error
+        elif "RepositoryNotFoundError" in kinds:
+            words = "there is no such repository, or it is private. Check its name, or"
+        elif status == 401:
+            words = "the Hub does not know this token. Correct it, or"
+        elif status == 403:
+            words = "this token may not read the repository. For one that may,"
+        elif "OfflineModeIsEnabled" in kinds:
+            raise self.error(
+                f"hf://{path}: HF_HUB_OFFLINE is set. Unset it, or download the files and pass "
+                "their folder."
+            ) from error
+        else:
+            return
+        raise self.error(
+            f"hf://{path}: {words} log in (hf auth login) or pass a token: token='hf_...'."
+        ) from error
+
     def _reason_to_retry(self, path: str, error: Exception) -> BaseException:
         """What went wrong, if another attempt may help; else raise what the user should see."""
         reason: BaseException = error
@@ -249,7 +313,9 @@ class Store:
         if cause is not None and type(cause).__module__.startswith("aiohttp"):
             # fsspec says of any failure to look at a file that there is none.
             reason = cause
-        status = getattr(reason, "status", None)
+        status = _status(reason)
+        if self.has_protocol("hf"):
+            self._raise_if_denied(path, error, status)
         if status == 412 or type(error).__name__ == "FileExpired":
             name = os.path.basename(str(path))
             raise self.error(
@@ -262,6 +328,20 @@ class Store:
         if isinstance(reason, _NOT_TRIED_AGAIN):
             raise error
         return reason
+
+
+def _status(error: BaseException) -> int | None:
+    """The status that a web server answered, or None."""
+    status = getattr(error, "status", None) or getattr(
+        getattr(error, "response", None), "status_code", None
+    )
+    return status if isinstance(status, int) else None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _find(folder: str) -> list[str]:

@@ -139,6 +139,13 @@ def _occupied_folder(release):
     indomer_tools.export(release, release.parent / "out")
 
 
+def _damaged_tables(release):
+    cache = release.parent / "tables"
+    indomer.load_dataset(data_dir=release, cache_dir=cache)
+    next(cache.rglob("*-train.arrow")).unlink()
+    return {"cache_dir": cache}
+
+
 def _no_server(release):
     return {"data_dir": "http://127.0.0.1:1/release"}
 
@@ -174,6 +181,7 @@ LOADER_ERRORS = {
         _git_lfs_pointer
     ),
     "... this looks like an HTML page, probably the download page instead of the file.": _html_page,
+    "...: the prepared tables are damaged": _damaged_tables,
     "...: could not be read in 5 attempts": _no_server,
     "7_class/train: 1 of 14 clips (first: ...) have no video file in '...'.": _no_clip,
     "...: this folder is there and not an export.": _occupied_folder,

@@ -1,0 +1,185 @@
+"""Prepared tables in the cache of `datasets`: whether they are whole, and made without hanging.
+
+`PreparedTables` is what `datasets` leaves to chance, for builders of any dataset. It does not need
+`datasets` itself: the class that it is mixed into does.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from indomer_files.errors import IndoMERError
+from indomer_files.tables import remove_tables
+
+_INFO_FILE = "dataset_info.json"
+
+_GUARD_ADVICE = (
+    "Where Python starts processes anew (spawn and forkserver: macOS, Windows, and Linux from "
+    "Python 3.14 on), each of them runs your program from the top. Put what it does under "
+    "`if __name__ == '__main__':`, or load with one process: num_proc=None."
+)
+
+# The class that this is mixed into is a `datasets.DatasetBuilder`.
+_Builder: Any = object
+
+
+class PreparedTables(_Builder):
+    """Part of a builder: tables that are opened have the rows that their info says.
+
+    Anything else is one error with the folder and the way out.
+    """
+
+    def _n_rows(self, split: Any) -> int:
+        """How many rows a split, or a slice of one, has by the info."""
+        raise NotImplementedError
+
+    def _build_cache_dir(self) -> str:
+        folder = str(super()._build_cache_dir())
+        # While it is made, a builder reads the info that is there, and fails for good where that is
+        # damaged: it is shown another place, where there is none.
+        is_made = hasattr(self, "_output_dir")
+        return folder if is_made or not _damage(folder) else f"{folder}.damaged"
+
+    def _find_cache_dir(self) -> None:
+        """To be called when the builder is made."""
+        self._cache_dir: str = self._cache_dir.removesuffix(".damaged")
+        self._output_dir: str = self._cache_dir
+
+    def download_and_prepare(
+        self, output_dir: str | None = None, *args: Any, **options: Any
+    ) -> None:
+        """As in `datasets`; refuses tables that are damaged, and to be run by a process of its own.
+
+        Raises:
+            IndoMERError: The tables are damaged, or processes cannot be started.
+        """
+        folder = os.fspath(output_dir) if output_dir is not None else self._cache_dir
+        mode = options.get("download_mode")
+        is_reused = getattr(mode, "value", mode) in (None, "reuse_dataset_if_exists")
+        if is_reused and (damage := _damage(folder)):
+            raise _damaged(folder, damage)
+        n_processes = options.get("num_proc") or 1
+        is_there = is_reused and os.path.exists(os.path.join(folder, _INFO_FILE))
+        if n_processes > 1 and not is_there and _is_main_run_again():
+            # The process that started this one holds the lock of the folder, and waits.
+            raise IndoMERError(
+                f"num_proc={n_processes}: a process that was started to prepare tables runs the "
+                f"program again that started it. {_GUARD_ADVICE}"
+            )
+        super().download_and_prepare(output_dir, *args, **options)
+
+    def _download_and_prepare(self, *args: Any, **options: Any) -> None:
+        # `datasets` goes on in the folder of a run that was killed: tables written by another
+        # number of processes would stay in the cache for good.
+        if self._output_dir.endswith(".incomplete") and os.path.isdir(self._output_dir):
+            remove_tables(self._output_dir, self.dataset_name)
+        super()._download_and_prepare(*args, **options)
+
+    def _prepare_split(self, *args: Any, **options: Any) -> None:
+        with _processes_started(options.get("num_proc") or 1):
+            super()._prepare_split(*args, **options)
+
+    def as_dataset(self, split: Any = None, *args: Any, **options: Any) -> Any:
+        """As in `datasets`; refuses tables that are damaged.
+
+        Raises:
+            IndoMERError: A table is not there, or has not the rows that its info says.
+        """
+        folder = self._output_dir
+        if damage := _damage(folder):
+            raise _damaged(folder, damage)
+        try:
+            loaded = super().as_dataset(split, *args, **options)
+        except (OSError, pa.ArrowException) as error:
+            if not os.path.isdir(folder):
+                raise
+            raise _damaged(folder, str(error)) from error
+        for part, rows in _pairs(split, loaded):
+            expected = self._n_rows(part)
+            if len(rows) != expected:
+                raise _damaged(
+                    folder, f"expected {expected} rows of {part!s}, the tables have {len(rows)}"
+                )
+        return loaded
+
+
+def _pairs(split: Any, loaded: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (split, dataset) for what `as_dataset` may be asked for: all, one, lists and dicts."""
+    if isinstance(loaded, dict):
+        for name, part in loaded.items():
+            yield from _pairs(name if split is None else split[name], part)
+    elif isinstance(loaded, (list, tuple)):
+        for one, part in zip(split, loaded):
+            yield from _pairs(one, part)
+    else:
+        yield split, loaded
+
+
+def _damage(folder: str) -> str:
+    """What is wrong with the info of some tables; "" where nothing is, or none is there."""
+    path = os.path.join(folder, _INFO_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            info = json.load(file)
+        sizes = [split["num_examples"] for split in info["splits"].values()]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return ""
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return f"{_INFO_FILE} is damaged ({type(error).__name__}: {error})"
+    is_whole = sizes and all(isinstance(size, int) for size in sizes)
+    return "" if is_whole else f"{_INFO_FILE} is damaged (it names no splits)"
+
+
+def _damaged(folder: str, what: str) -> IndoMERError:
+    return IndoMERError(
+        f"{folder}: the prepared tables are damaged: {what}. Load with "
+        "download_mode='force_redownload', or delete this folder: the tables are then made again."
+    )
+
+
+# --- Processes ------------------------------------------------------------------------------------
+
+
+def _is_main_run_again() -> bool:
+    """Whether this is a process that just runs the program of the one that started it."""
+    modules = [sys.modules.get(name) for name in ("multiprocessing", "multiprocess")]
+    return any(
+        getattr(module.current_process(), "_inheriting", False) for module in modules if module
+    )
+
+
+@contextlib.contextmanager
+def _processes_started(n_processes: int) -> Iterator[None]:
+    """Context in which processes that do not start, or end, are an error that says why."""
+    try:
+        yield
+    except (EOFError, ConnectionError, RuntimeError) as error:
+        # What `datasets` starts processes with; the first of all is the default.
+        module: Any = sys.modules.get("multiprocess", multiprocessing)
+        method = module.get_start_method(allow_none=True) or module.get_all_start_methods()[0]
+        if n_processes == 1 or method == "fork":
+            raise
+        raise IndoMERError(
+            f"num_proc={n_processes}: a process that should prepare tables did not start, or ended "
+            f"({type(error).__name__}: {error}). {_GUARD_ADVICE}"
+        ) from error
+
+
+@contextlib.contextmanager
+def no_lock_beside(script: str) -> Iterator[None]:
+    """Context in which the lock is not needed that `datasets` 3 makes beside a script's folder.
+
+    It locks the last thing that it does to a builder, a look for scripts that this one imports.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename != f"{Path(script).resolve().parent.parent}.lock":
+            raise
