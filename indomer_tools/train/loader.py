@@ -352,8 +352,13 @@ class _Prepared:
         """Batches from a number on, and whether each is the last one."""
         self.plan.set_epoch(epoch, start)
         n_batches = self.n_batches(epoch)
-        sizes = self.plan.true_sizes(epoch)[start:]
-        for number, (size, batch) in enumerate(zip(sizes, self.loader), start + 1):
+        sizes = self.plan.true_sizes(epoch)
+        number = start
+        # Neither zip nor enumerate, which hold a batch for longer than it is used: its memory is
+        # taken for the next one.
+        for batch in self.loader:
+            size = sizes[number]
+            number += 1
             yield (batch if size is None else _filled(batch, size)), number == n_batches
 
     def settings(self) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_killed_while_preparing(data, tables, tmp_path, num_proc):
     for number, moment in enumerate(PREPARING):
         cache = tmp_path / f"cache{number}"
         options = {"data_dir": data, "cache_dir": cache}
-        run = Run(load, tmp_path / f"run{number}", options | {"num_proc": num_proc})
+        run = Run(load, options | {"num_proc": num_proc})
         kill_at(run, moment, cache, n_bytes)
         n_interrupted += any(cache.rglob("*.incomplete"))
         # Every second time by another number of processes, which write other files.
@@ -137,8 +137,8 @@ def test_killed_while_exporting(data, tmp_path):
     expected = export(data, tmp_path / "expected")
     duration = time.monotonic() - start
     out, n_interrupted = tmp_path / "out", 0
-    for number, moment in enumerate(EXPORTING):
-        run = Run(export, tmp_path / f"run{number}", data, out)
+    for moment in EXPORTING:
+        run = Run(export, data, out)
         run.wait_for(tmp_path / "out.incomplete")
         time.sleep(moment * duration)
         run.kill()
@@ -154,7 +154,7 @@ def test_killed_while_exporting(data, tmp_path):
 
 def test_killed_once_while_preparing_then_prepared_by_fewer_processes(data, tables, tmp_path):
     cache = tmp_path / "cache"
-    run = Run(load, tmp_path / "run", {"data_dir": data, "cache_dir": cache, "num_proc": 2})
+    run = Run(load, {"data_dir": data, "cache_dir": cache, "num_proc": 2})
     # More than one of them writes.
     run.stop_at_bytes(cache, 16_000_000)
     run.kill()
@@ -167,7 +167,7 @@ def test_killed_worker_is_told_and_made_up_for(data, tables, tmp_path):
     """As the kernel does when memory is short."""
     cache = tmp_path / "cache"
     options = {"data_dir": data, "cache_dir": cache}
-    run = Run(load, tmp_path / "run", options | {"num_proc": 2})
+    run = Run(load, options | {"num_proc": 2})
     run.stop_at_bytes(cache, 2_000_000)
     # The workers are the first that it starts.
     os.kill(run.processes()[0], signal.SIGKILL)
@@ -178,7 +178,7 @@ def test_killed_worker_is_told_and_made_up_for(data, tables, tmp_path):
 
 def test_killed_while_streaming_leaves_nothing(copy, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
-    run = Run(stream, tmp_path / "run", {"data_dir": copy, "cache_dir": tmp_path / "cache"}, 100)
+    run = Run(stream, {"data_dir": copy, "cache_dir": tmp_path / "cache"}, 100)
     while run.process.is_alive() and not run.has_open(".pkl"):
         time.sleep(0.001)
     run.kill()
@@ -194,7 +194,7 @@ def test_killed_while_streaming_leaves_nothing(copy, tmp_path):
 def test_interrupted_from_the_keyboard(data, tables, tmp_path, num_proc):
     cache = tmp_path / "cache"
     options = {"data_dir": data, "cache_dir": cache, "num_proc": num_proc}
-    run = Run(load, tmp_path / "run", options)
+    run = Run(load, options)
     run.stop_at_bytes(cache, 2_000_000)
     run.interrupt()
     # With workers, `datasets` waits for them in vain and raises TimeoutError over it.
@@ -215,7 +215,7 @@ def test_prepared_by_several_at_once(data, tables, tmp_path, n_runs, num_proc):
     cache = tmp_path / "cache"
     options = {"data_dir": data, "cache_dir": cache, "num_proc": num_proc}
     expected = {split: rows.cache_files[0]["filename"] for split, rows in tables.items()}
-    runs = [Run(load_and_compare, tmp_path / f"{i}", options, expected) for i in range(n_runs)]
+    runs = [Run(load_and_compare, options, expected) for i in range(n_runs)]
     assert [run.error() for run in runs] == [None] * n_runs
     assert_whole(indomer.load_dataset(**options), tables, cache)
     for run in runs:
@@ -226,7 +226,7 @@ def test_configs_and_options_prepared_at_once_in_one_cache(data, tables, tmp_pat
     cache = tmp_path / "cache"
     choices = [{}, {"name": "3_class"}, {"trim_padding": True}, {"modalities": ("text",)}]
     options = [{"data_dir": data, "cache_dir": cache, **choice} for choice in choices]
-    runs = [Run(load, tmp_path / f"run{i}", chosen) for i, chosen in enumerate(options)]
+    runs = [Run(load, chosen) for chosen in options]
     assert [run.error() for run in runs] == [None] * len(runs)
     assert len(list(cache.rglob("*.arrow"))) == 2 * len(runs)
     loaded = indomer.load_dataset(**options[0])
@@ -346,7 +346,7 @@ def test_file_changed_between_epochs_is_told(copy, other_data):
 def test_file_changed_while_preparing_is_told(copy, other_data, tmp_path, num_proc, change):
     cache = tmp_path / "cache"
     options = {"data_dir": copy, "cache_dir": cache, "num_proc": num_proc}
-    run = Run(load, tmp_path / "run", options)
+    run = Run(load, options)
     run.stop_at_bytes(cache, 2_000_000)
     change(copy / USED[3], other_data / USED[3])
     assert run.error().startswith("IndoMERError: ")

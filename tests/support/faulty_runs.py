@@ -28,14 +28,16 @@ class Run:
 
     Args:
         call: Function of a module of tests.
-        scratch: Folder to make: its temporary files, and what it raised.
         arguments: Of the call.
+
+    Attributes:
+        scratch: Folder of its temporary files, and of what it raised.
     """
 
-    def __init__(self, call, scratch, *arguments):
-        self.scratch = Path(scratch)
-        self.scratch.mkdir(parents=True)
-        self.process = _CONTEXT.Process(target=_run, args=(call, str(scratch), arguments))
+    def __init__(self, call, *arguments):
+        # No folder of the test: names of sockets in it must have less than 108 bytes.
+        self.scratch = Path(tempfile.mkdtemp(prefix="run-"))
+        self.process = _CONTEXT.Process(target=_run, args=(call, str(self.scratch), arguments))
         self.process.start()
 
     def stop_at_bytes(self, folder, n_bytes):
