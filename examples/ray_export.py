@@ -13,6 +13,7 @@ import argparse
 import sys
 
 import indomer
+from indomer_tools.arguments import join_values, several_of
 from indomer_tools.export import Source, planned, write_shard
 
 
@@ -25,6 +26,8 @@ def main(argv=None):
     # Joins the cluster of RAY_ADDRESS, or one of this machine; starts one where there is none.
     ray.init(num_cpus=args.num_cpus, ignore_reinit_error=True)
     options = {"config": args.config, "trim_padding": args.trim_padding}
+    if args.modalities:
+        options["modalities"] = args.modalities
     with planned(args.data_dir, args.out, **options) as plan:
         try:
             entries, sources = write(plan)
@@ -60,7 +63,14 @@ def parse_args(argv):
     parser.add_argument("out", help="folder to make; an earlier export is replaced")
     parser.add_argument("--config", choices=["3_class", "7_class"], help="default: both")
     parser.add_argument("--trim-padding", action="store_true", help="without padding frames")
+    parser.add_argument(
+        "--modalities",
+        type=several_of(indomer.MODALITIES),
+        metavar="LIST",
+        help="text,audio,video or fewer; for the public files: text",
+    )
     parser.add_argument("--num-cpus", type=int, help="processors of this machine; default: all")
+    argv = join_values(sys.argv[1:] if argv is None else argv, {"--modalities": indomer.MODALITIES})
     return parser.parse_args(argv)
 
 

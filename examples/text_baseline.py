@@ -13,6 +13,7 @@ of words, and the strength of regularization that scikit-learn has.
 """
 
 import argparse
+import sys
 import warnings
 
 from sklearn.dummy import DummyClassifier
@@ -22,8 +23,11 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline, make_union
 
 import indomer
+from indomer_tools.arguments import join_values, several_of
 from indomer_tools.train import group_folds
 from indomer_tools.train.metrics import RareClassWarning, evaluate
+
+CONFIGS = ("3_class", "7_class")
 
 WORDS = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
 # Indonesian builds words with prefixes and suffixes, and spelling varies.
@@ -75,12 +79,15 @@ def run(config, args):
 def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data_dir", help="folder of the release; label files are enough")
-    parser.add_argument("--config", nargs="+", default=["3_class", "7_class"])
+    parser.add_argument(
+        "--config", type=several_of(CONFIGS), default=CONFIGS, metavar="LIST", help="default: both"
+    )
     parser.add_argument("--ngrams", default="both", choices=NGRAMS)
     parser.add_argument("--strength", type=float, default=1.0, help="C of the regression")
     parser.add_argument("--folds", type=int, default=5, help="folds of train")
     parser.add_argument("--seed", type=int, default=0, help="of the folds")
     parser.add_argument("--classes", action="store_true", help="show the scores of each class")
+    argv = join_values(sys.argv[1:] if argv is None else argv, {"--config": CONFIGS})
     return parser.parse_args(argv)
 
 

@@ -1,12 +1,14 @@
 """Train a small model of text, audio and video, with the Trainer of transformers.
 
     python examples/train_fusion.py DATA_DIR --config 7_class --out runs/fusion
+    python examples/train_fusion.py DATA_DIR --out runs/text --modalities text
     python examples/train_fusion.py DATA_DIR --out runs/fusion --resume      # after an interruption
     torchrun --nproc-per-node 2 examples/train_fusion.py DATA_DIR --out runs/fusion
     python examples/train_fusion.py DATA_DIR --out runs/folds --folds 5      # train alone
     python examples/train_fusion.py DATA_DIR --out runs/indobert --text-model NAME_OR_FOLDER
 
-Needs torch, transformers, accelerate and scikit-learn.
+Needs torch, transformers, accelerate and scikit-learn. Without `--modalities`, it takes what the
+release has features for: of the public files, text alone.
 
 The last epoch is what counts. To choose settings, compare them by `--folds`, which leaves
 validation alone: it scores each clip of train with a model that has not seen its source video.
@@ -15,6 +17,7 @@ validation alone: it scores each clip of train with a model that has not seen it
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ import transformers
 from torch import nn
 
 import indomer
+from indomer_tools.arguments import join_values, several_of
 from indomer_tools.train import (
     LoaderMixin,
     PaddingCollator,
@@ -34,7 +38,9 @@ from indomer_tools.train import (
 )
 from indomer_tools.train.metrics import compute_metrics, evaluate
 
-COLUMNS = ["text", "label", "video_feature", "audio_feature", "video_length", "audio_length"]
+# Modality -> values a frame.
+FRAME_DIMS = {"video": 673, "audio": 18}
+ALL_FRAME_DIMS = tuple(FRAME_DIMS.items())
 
 
 # --- The model ----------------------------------------------------------------------------------
@@ -50,7 +56,7 @@ class FusionConfig(transformers.PretrainedConfig):
         self,
         text_config=None,
         class_weights=(1.0, 1.0),
-        frame_dims=(("video", 673), ("audio", 18)),
+        frame_dims=ALL_FRAME_DIMS,
         hidden_size=64,
         dropout=0.2,
         **kwargs,
@@ -99,7 +105,7 @@ class Pooling(nn.Module):
 
 
 class FusionModel(transformers.PreTrainedModel):
-    """Text, video and audio, each pooled to a vector; a classifier of the three."""
+    """Text, and video and audio where there are any, each pooled to a vector; a classifier."""
 
     config_class = FusionConfig
 
@@ -120,18 +126,19 @@ class FusionModel(transformers.PreTrainedModel):
         self,
         input_ids,
         attention_mask,
-        video_feature,
-        video_mask,
-        audio_feature,
-        audio_mask,
+        video_feature=None,
+        video_mask=None,
+        audio_feature=None,
+        audio_mask=None,
         labels=None,
     ):
         words = self.text_encoder(input_ids, attention_mask=attention_mask).last_hidden_state
-        vectors = [
-            self.pooling["text"](words, attention_mask),
-            self.pooling["video"](video_feature, video_mask),
-            self.pooling["audio"](audio_feature, audio_mask),
-        ]
+        steps = {
+            "text": (words, attention_mask),
+            "video": (video_feature, video_mask),
+            "audio": (audio_feature, audio_mask),
+        }
+        vectors = [pool(*steps[modality]) for modality, pool in self.pooling.items()]
         logits = self.classifier(torch.cat(vectors, dim=-1))
         loss = None
         if labels is not None:
@@ -148,8 +155,15 @@ class FusionTrainer(LoaderMixin, transformers.Trainer):
 
 def main(argv=None):
     args = parse_args(argv)
+    if args.modalities is None:
+        args.modalities = indomer.Release(args.data_dir).modalities()
+        print(f"Modalities: {', '.join(args.modalities)}")
     dataset = indomer.load_dataset(
-        args.config, data_dir=args.data_dir, trim_padding=True, on_missing="empty"
+        args.config,
+        data_dir=args.data_dir,
+        modalities=args.modalities,
+        trim_padding=True,
+        on_missing="empty",
     )
     train, validation = dataset["train"], dataset["validation"]
     if not args.folds:
@@ -175,13 +189,16 @@ def fit(train, validation, out, args):
     transformers.set_seed(args.seed)
     tokenizer, text_encoder = text_model(train["text"][:], args.text_model)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
-    clips = torch_dataset(train.select_columns(COLUMNS))
+    modalities = [name for name in FRAME_DIMS if name in args.modalities]
+    columns = ["text", "label"]
+    columns += [f"{name}_{part}" for part in ("feature", "length") for name in modalities]
+    clips = torch_dataset(train.select_columns(columns))
     collate = PaddingCollator(tokenizer=tokenizer, replace_nonfinite=True)
     trainer = FusionTrainer(
-        model=fusion_model(train, clips, text_encoder),
+        model=fusion_model(train, clips, text_encoder, modalities),
         args=training_arguments(out, args),
         loader=train_loader(clips, args.batch_size, seed=args.seed, collate_fn=collate),
-        eval_dataset=torch_dataset(validation.select_columns(COLUMNS)),
+        eval_dataset=torch_dataset(validation.select_columns(columns)),
         data_collator=collate,
         compute_metrics=compute_metrics(train.features["label"].names),
         processing_class=tokenizer,
@@ -191,12 +208,13 @@ def fit(train, validation, out, args):
     return trainer.predict(trainer.eval_dataset).predictions.argmax(axis=-1)
 
 
-def fusion_model(train, clips, text_encoder):
+def fusion_model(train, clips, text_encoder, modalities):
     """A new model for the classes and the frames of a split."""
     names = train.features["label"].names
     config = FusionConfig(
         text_config=text_encoder.config,
         class_weights=class_weights(train).tolist(),
+        frame_dims=[(name, FRAME_DIMS[name]) for name in modalities],
         id2label=dict(enumerate(names)),
         label2id={name: number for number, name in enumerate(names)},
     )
@@ -251,6 +269,12 @@ def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data_dir", help="folder of the release")
     parser.add_argument("--config", default="7_class", choices=["3_class", "7_class"])
+    parser.add_argument(
+        "--modalities",
+        type=several_of(indomer.MODALITIES),
+        metavar="LIST",
+        help="text,audio,video or fewer, text among them; default: those of the release",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and model")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--folds", type=int, help="score train by folds; validation stays unused")
@@ -259,7 +283,11 @@ def parse_args(argv):
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args(argv)
+    argv = join_values(sys.argv[1:] if argv is None else argv, {"--modalities": indomer.MODALITIES})
+    args = parser.parse_args(argv)
+    if args.modalities and "text" not in args.modalities:
+        parser.error("--modalities: this model needs text")
+    return args
 
 
 if __name__ == "__main__":

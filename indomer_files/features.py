@@ -13,10 +13,49 @@ from fsspec.spec import AbstractFileSystem
 from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, UnsafePickleError
 from indomer_files.file_kinds import describe_other_than
-from indomer_files.pickles import Limits, PickleIndex, Rules, StoredArray, Walker, read_content
+from indomer_files.pickles import (
+    Limits,
+    PickleIndex,
+    References,
+    Rules,
+    StoredArray,
+    Walker,
+    list_globals,
+    read_content,
+)
 from indomer_files.sources import FileSource, Store, open_source
 
 _DAMAGED_ADVICE = "Fetch the file again, or have it written again from the arrays."
+
+# What honest files hold in place of arrays. A package as a whole would be too much: some of its
+# functions run what they are given.
+_TENSOR_NAMES = (
+    "torch._utils._rebuild_",
+    "torch._tensor._rebuild_",
+    "torch.storage._load_from_bytes",
+    "tensorflow.python.framework.",
+)
+_PANDAS_NAMES = (
+    *("pandas.DataFrame", "pandas.Series", "pandas.Index", "pandas.RangeIndex", "pandas.arrays."),
+    *("pandas.StringDtype", "pandas._libs.internals._unpickle_block", "pandas.core.internals."),
+    *("pandas.core.frame.DataFrame", "pandas.core.series.Series", "pandas.core.indexes."),
+    *("pyarrow.lib._restore_array", "pyarrow.lib.type_for_alias", "pyarrow.lib.py_buffer"),
+)
+_PLAIN_NAMES = tuple(
+    f"{module}.{name}"
+    for module, names in {
+        "collections": ("OrderedDict",),
+        "builtins": ("slice", "bytearray", "set", "frozenset", "complex", "range"),
+        "__builtin__": ("slice", "bytearray", "set", "frozenset", "complex", "xrange"),
+    }.items()
+    for name in names
+)
+_TENSORS_ADVICE = (
+    "Whoever wrote it converts the tensors to arrays (tensor.numpy()), and pickles those."
+)
+_PANDAS_ADVICE = (
+    "Whoever wrote it writes a list of dicts of numpy arrays in place of pandas objects."
+)
 
 # The feature pickles of a release: a list with a dict for each clip. The limits leave room for 60
 # times the release; Arrow's lists hold less than 2**31 values, and a batch has at least two clips.
@@ -28,10 +67,12 @@ PICKLE_RULES = Rules(
     unsafe_error=UnsafePickleError,
     describe_other=functools.partial(describe_other_than, "pickle"),
     conversions={
-        "torch": "Convert tensors to arrays (tensor.numpy()) and pickle those. ",
-        "pandas": "Write a list of dicts of numpy arrays instead of pandas objects. ",
-        "jax": "Convert arrays with np.asarray and pickle those. ",
-        "tensorflow": "Convert tensors to arrays (tensor.numpy()) and pickle those. ",
+        **dict.fromkeys(_TENSOR_NAMES, _TENSORS_ADVICE),
+        "jax._src.array._reconstruct_array": (
+            "Whoever wrote it converts the arrays with np.asarray, and pickles those."
+        ),
+        **dict.fromkeys(_PANDAS_NAMES, _PANDAS_ADVICE),
+        **dict.fromkeys(_PLAIN_NAMES, "Whoever wrote it writes plain lists, dicts and arrays."),
     },
     unsafe_advice=(
         "Nothing was run. Fetch the file again from the project page; do not use this copy."
@@ -219,6 +260,32 @@ def stored_names(
         with source.sparse_reading():
             # Without skimming there is no need to begin again where an entry refers to another.
             return [clip.name for clip in Walker(source, PICKLE_RULES, may_skim=False)]
+    finally:
+        source.close()
+
+
+def stored_beginning(path: str | os.PathLike[str] | BinaryIO) -> tuple[int, bytes]:
+    """Size of any file, and its first bytes."""
+    source = _open(path, None)
+    try:
+        return source.size, source.read(0, 64)
+    finally:
+        source.close()
+
+
+def stored_references(
+    path: str | os.PathLike[str] | BinaryIO, fs: AbstractFileSystem | None = None
+) -> References:
+    """All names that a pickle refers to, those that are refused included; none is imported.
+
+    Args:
+        path: Path or fsspec address of a pickle, or a seekable binary file object.
+        fs: File system in which `path` is a path.
+    """
+    source = _open(path, fs)
+    try:
+        with source.sparse_reading():
+            return list_globals(source, PICKLE_RULES)
     finally:
         source.close()
 

@@ -40,4 +40,14 @@ def describe_other_than(expected: str, beginning: bytes) -> str | None:
         for signature, meaning in signatures:
             if start.startswith(signature) and meaning != expected:
                 return meaning
-    return None
+    return _describe_text(beginning) if expected == "pickle" else None
+
+
+def _describe_text(beginning: bytes) -> str | None:
+    """What text is that no pickle begins with: the first line of one has no spaces or commas."""
+    first = beginning.decode("utf-8-sig", "ignore").partition("\n")[0].rstrip("\r")
+    if not first.isprintable() or not (first[:1].islower() or first[:1] in ('"', "#")):
+        return None
+    if "," in first or ";" in first:
+        return "a table as text (CSV)"
+    return "plain text" if " " in first else None

@@ -7,6 +7,7 @@ functions here; what else is in the packages of the same names is imported from 
 
 from indomer_tools.check import Finding, Report, check
 from indomer_tools.export import Export, export
+from indomer_tools.inspection import Inspection, inspect
 from indomer_tools.train import (
     LengthBucketSampler,
     LoaderMixin,
@@ -24,6 +25,7 @@ from indomer_tools.train import (
 __all__ = [
     "Export",
     "Finding",
+    "Inspection",
     "LengthBucketSampler",
     "LoaderMixin",
     "PaddingCollator",
@@ -33,6 +35,7 @@ __all__ = [
     "eval_loader",
     "export",
     "group_folds",
+    "inspect",
     "metrics",
     "sample_weights",
     "to_chat",

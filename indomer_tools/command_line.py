@@ -1,22 +1,36 @@
-"""Command line: `indomer COMMAND` or `python -m indomer_tools COMMAND`."""
+"""Command line: `indomer COMMAND` or `python -m indomer_tools COMMAND`.
+
+Exit status of every command: 0 where all is well, 1 where what was looked at is not (`check` and
+`inspect`), 2 where the command could not do its work. With `--quiet`, errors alone are printed.
+"""
 
 import argparse
+import contextlib
 import io
+import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import indomer
 from indomer_files import Release
 from indomer_files.errors import system_error_words
+from indomer_files.options import check_config
 from indomer_files.safe_text import safe_text
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, MODALITIES
 from indomer_tools import demo, infos
+from indomer_tools.arguments import checked_by, join_values, one_of, several_of
 from indomer_tools.check import check
 from indomer_tools.check.html import to_html
 from indomer_tools.export import export
+from indomer_tools.inspection import inspect
+
+logger = logging.getLogger(__name__)
+
+# What a shell gives a program that was interrupted, or whose reader went away.
+_INTERRUPTED, _NO_READER = 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,36 +39,114 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Not every terminal can show what transcripts, names and help hold.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    args = _parser().parse_args(argv)
-    failed: int = args.failed
+    arguments = sys.argv[1:] if argv is None else argv
+    args = _parser().parse_args(join_values(arguments, {"--modalities": MODALITIES}))
     try:
-        status: int = args.run(args)
-        # What nobody reads any more is told now, not when Python ends.
-        print(end="", flush=True)
+        with _silence() if args.quiet else contextlib.nullcontext():
+            status: int = args.run(args)
+            # What nobody reads any more is told now, not when Python ends.
+            print(end="", flush=True)
     except BrokenPipeError:
         # Of `indomer demo | head`, the reader has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _NO_READER
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except indomer.IndoMERError as error:
         print(f"indomer: {error}", file=sys.stderr)
-        return failed
+        return 2
     except OSError as error:
         words = safe_text(system_error_words(error), "terminal")
         print(f"indomer: {words}", file=sys.stderr)
-        return failed
+        return 2
     return status
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Context in which nothing is printed or logged but what ends it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="indomer", description="Tools for the IndoMER dataset.")
-    parser.add_argument("--version", action="version", version=f"indomer {indomer.__version__}")
+    parser = argparse.ArgumentParser(
+        prog="indomer",
+        description="Tools for the IndoMER dataset, in the order in which one needs them.",
+        epilog="Exit status: 0 all is well, 1 errors were found, 2 it could not run.",
+        add_help=False,
+    )
+    _add_help(parser)
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"indomer {indomer.__version__}",
+        help="Show the version and exit.",
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (about, add_arguments, run) in _COMMANDS.items():
-        command = commands.add_parser(name, help=about, description=about.capitalize() + ".")
+        command = commands.add_parser(
+            name,
+            help=about,
+            description=about,
+            epilog=parser.epilog,
+            allow_abbrev=False,
+            add_help=False,
+        )
         add_arguments(command)
-        # A check that finds faults ends with 1.
-        command.set_defaults(run=run, failed=2 if name == "check" else 1)
+        _add_help(command)
+        command.add_argument("--quiet", action="store_true", help="Print errors alone.")
+        command.set_defaults(run=run)
     return parser
+
+
+def _add_help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-h", "--help", action="help", help="Show this text and exit.")
+
+
+def _add_data_dir(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "data_dir", metavar="DATA_DIR", help="The folder of the release, or an address of one."
+    )
+
+
+def _add_modalities(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--modalities",
+        type=several_of(MODALITIES),
+        metavar="LIST",
+        help=f"Take these alone, of {', '.join(MODALITIES)}: text,audio. Without the option, all "
+        "are taken; text alone where the release has no feature files, as the public one.",
+    )
+
+
+def _modalities(args: argparse.Namespace, is_part_enough: bool) -> tuple[str, ...]:
+    """Those that were asked for, or those that are there; the rest is told.
+
+    Args:
+        args: Arguments of a command.
+        is_part_enough: Whether to go on where some of the feature files are missing, and not all.
+    """
+    if args.modalities:
+        chosen: tuple[str, ...] = args.modalities
+        return chosen
+    release = indomer.Release(args.data_dir)
+    there = release.modalities()
+    if there == MODALITIES or not (is_part_enough or release.has_no_features()):
+        return MODALITIES
+    absent = " and ".join(name for name in MODALITIES if name not in there)
+    logger.warning(
+        "%s: no feature files of %s; as with --modalities %s.",
+        args.data_dir,
+        absent,
+        ",".join(there),
+    )
+    return there
 
 
 # --- demo ---------------------------------------------------------------------------------------
@@ -62,19 +154,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_demo_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "data_dir", nargs="?", metavar="DATA_DIR", help="default: the checkout's dummy_data"
+        "data_dir",
+        nargs="?",
+        metavar="DATA_DIR",
+        help="The folder of a release; without it, dummy_data of the checkout is shown.",
     )
-    command.add_argument(
-        "--modalities",
-        nargs="+",
-        choices=MODALITIES,
-        help="needed where a feature pickle is missing; for example --modalities text",
-    )
+    _add_modalities(command)
 
 
 def _run_demo(args: argparse.Namespace) -> int:
-    options = {"modalities": tuple(args.modalities)} if args.modalities else {}
-    for line in demo.report(args.data_dir, **options):
+    args.data_dir = demo.find_release(args.data_dir)
+    modalities = _modalities(args, is_part_enough=True)
+    for line in demo.report(args.data_dir, modalities=modalities):
         print(line, flush=True)
     return 0
 
@@ -83,19 +174,27 @@ def _run_demo(args: argparse.Namespace) -> int:
 
 
 def _add_check_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
-    command.add_argument("--html", type=Path, metavar="FILE", help="write a report to look at")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write a report for programs")
-    command.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    _add_data_dir(command)
     command.add_argument(
-        "--sha256", action="store_true", help="of every file; by default of those up to 64 MiB"
+        "--html", type=Path, metavar="FILE", help="Write a page with tables and plots to look at."
+    )
+    command.add_argument(
+        "--json", type=Path, metavar="FILE", help="Write the findings for programs."
+    )
+    command.add_argument(
+        "--strict", action="store_true", help="Exit with status 1 for warnings, too."
+    )
+    command.add_argument(
+        "--sha256",
+        action="store_true",
+        help="Compute the digest of every file; without it, of files up to 64 MiB.",
     )
 
 
 def _run_check(args: argparse.Namespace) -> int:
     for path in filter(None, (args.json, args.html)):
         _check_is_no_part(path, args.data_dir)
-    report = check(args.data_dir, sha256=args.sha256 or None, progress=True)
+    report = check(args.data_dir, sha256=args.sha256 or None, progress=not args.quiet)
     if args.json is not None:
         _write(args.json, report.to_json())
     if args.html is not None:
@@ -119,49 +218,91 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+# --- inspect ------------------------------------------------------------------------------------
+
+
+def _add_inspect_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "file", metavar="FILE", help="The feature file to look into, or an address of one."
+    )
+
+
+def _run_inspect(args: argparse.Namespace) -> int:
+    inspection = inspect(args.file)
+    for line in inspection.lines():
+        print(line)
+    return 0 if inspection.is_readable else 1
+
+
 # --- export -------------------------------------------------------------------------------------
 
 
 def _add_export_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data_dir", metavar="DATA_DIR", help="folder of the release")
-    command.add_argument("out", metavar="OUT", help="folder to make; an earlier export is replaced")
-    command.add_argument("--config", choices=CONFIGS, help="default: both")
+    _add_data_dir(command)
     command.add_argument(
-        "--trim-padding", action="store_true", help="without each clip's trailing all-zero frames"
-    )
-    command.add_argument("--modalities", nargs="+", choices=MODALITIES)
-    command.add_argument(
-        "--on-missing", choices=("error", "skip", "empty"), help="for clips without features"
-    )
-    command.add_argument("--label-language", choices=("id", "en"), help="of class names")
-    command.add_argument("--video-dim", type=int, metavar="D", help="default: 673")
-    command.add_argument("--audio-dim", type=int, metavar="D", help="default: 18")
-    command.add_argument(
-        "--num-proc", type=int, metavar="N", help="processes; default: one, with several threads"
+        "out", metavar="OUT", help="The folder to make. An earlier export there is replaced."
     )
     command.add_argument(
-        "--max-shard-size", default="500MB", metavar="SIZE", help="default: 500MB, uncompressed"
+        "--config",
+        type=checked_by(check_config),
+        metavar="NAME",
+        help=f"Export one of {', '.join(CONFIGS)}; without the option, both.",
+    )
+    command.add_argument(
+        "--trim-padding", action="store_true", help="Drop each clip's trailing all-zero frames."
+    )
+    _add_modalities(command)
+    command.add_argument(
+        "--on-missing",
+        type=one_of(("error", "skip", "empty")),
+        metavar="WHAT",
+        help="Say what becomes of a clip without features: error (the default), skip or empty.",
+    )
+    command.add_argument(
+        "--label-language",
+        type=one_of(("id", "en")),
+        metavar="LANGUAGE",
+        help="Name the classes as published (id, the default) or in English (en).",
+    )
+    for modality, dim in FEATURE_DIMS.items():
+        command.add_argument(
+            f"--{modality}-dim",
+            type=int,
+            metavar="D",
+            help=f"Expect so many values a frame of {modality}; the default is {dim}.",
+        )
+    command.add_argument(
+        "--num-proc",
+        type=int,
+        metavar="N",
+        help="Write with N processes; without the option, with threads of this one.",
+    )
+    command.add_argument(
+        "--max-shard-size",
+        default="500MB",
+        metavar="SIZE",
+        help="Write files of at most this size before compression; the default is 500MB.",
     )
     command.add_argument(
         "--push-to",
         metavar="USER/NAME",
-        help="dataset on the Hugging Face Hub; new ones are private",
+        help="Upload to this dataset of the Hugging Face Hub; a new one is private.",
     )
 
 
 def _run_export(args: argparse.Namespace) -> int:
+    if args.push_to:
+        logger.warning(
+            "The data states no licence: have its authors' permission before you share it."
+        )
+    args.modalities = _modalities(args, is_part_enough=False)
     # What is not given is as the loader has it.
     options = {
         name: value
         for name, value in vars(args).items()
-        if name not in ("run", "failed") and value is not None
+        if name not in ("run", "quiet") and value is not None
     }
-    if args.push_to:
-        print(
-            "The data states no licence: have its authors' permission before you share it.",
-            file=sys.stderr,
-        )
-    exported = export(**options, progress=True)
+    exported = export(**options, progress=not args.quiet)
     for name, n_clips in exported.rows.items():
         print(f"{name}: {n_clips:,} clips")
     print(f"wrote {exported.folder}: {exported.n_bytes / 1e6:,.1f} MB of Parquet")
@@ -174,7 +315,13 @@ def _run_export(args: argparse.Namespace) -> int:
 
 
 def _add_infos_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("path", nargs="?", type=Path, help="default: beside indomer.py")
+    command.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="The file to write; without it, the one beside indomer.py.",
+    )
 
 
 def _run_infos(args: argparse.Namespace) -> int:
@@ -190,24 +337,30 @@ class _Command(NamedTuple):
     run: Callable[[argparse.Namespace], int]
 
 
+# In the order in which one needs them.
 _COMMANDS = {
     "demo": _Command(
-        "load a release in every way; show its features, class counts and one example",
+        "Load a release in every way, and show its columns, class counts and one example.",
         _add_demo_arguments,
         _run_demo,
     ),
     "check": _Command(
-        "check the files of a release: labels, transcripts, features, the card's figures",
+        "Check the files of a release: labels, transcripts, features, the card's figures.",
         _add_check_arguments,
         _run_check,
     ),
+    "inspect": _Command(
+        "Look into one feature file without running it: clips, shapes, padding, all it asks for.",
+        _add_inspect_arguments,
+        _run_inspect,
+    ),
     "export": _Command(
-        "write a release as a plain Parquet dataset with a card, for any tool and the Hub",
+        "Write a release as a plain Parquet dataset with a card, for any tool and for the Hub.",
         _add_export_arguments,
         _run_export,
     ),
     "infos": _Command(
-        "write dataset_infos.json, the published schema and split sizes",
+        "Write dataset_infos.json, the published schema and split sizes; for maintainers.",
         _add_infos_arguments,
         _run_infos,
     ),

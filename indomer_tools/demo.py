@@ -36,7 +36,7 @@ def report(data_dir: str | Path | None = None, **options: Any) -> Iterator[str]:
     Raises:
         IndoMERError: No `data_dir`, and indomer.py is not in a checkout; or bad data.
     """
-    data_dir = _find_release(data_dir)
+    data_dir = find_release(data_dir)
     datasets.disable_progress_bars()
     yield f"IndoMER {indomer.__version__}, datasets {datasets.__version__}"
     yield f"Release in {safe_text(data_dir, 'terminal')}"
@@ -71,7 +71,8 @@ def _lines(data_dir: str, cache_dir: str, options: dict[str, Any]) -> Iterator[s
         yield from _comparison_lines(name, prepared[name], streamed[name])
 
 
-def _find_release(data_dir: str | Path | None) -> str:
+def find_release(data_dir: str | Path | None) -> str:
+    """The release, or that of the checkout; an error where there is none."""
     if data_dir is not None:
         return str(data_dir)
     dummy_dir = Path(indomer.__file__).resolve().with_name("dummy_data")

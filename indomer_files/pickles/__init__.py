@@ -15,6 +15,7 @@ bytes come from any `ByteSource`.
 """
 
 from indomer_files.pickles.index import PickleIndex
+from indomer_files.pickles.names import Reference, References, list_globals
 from indomer_files.pickles.payloads import read_content
 from indomer_files.pickles.rules import ByteSource, Limits, Rules
 from indomer_files.pickles.values import StoredArray
@@ -24,8 +25,11 @@ __all__ = [
     "ByteSource",
     "Limits",
     "PickleIndex",
+    "Reference",
+    "References",
     "Rules",
     "StoredArray",
     "Walker",
+    "list_globals",
     "read_content",
 ]

@@ -77,8 +77,11 @@ class NumpyObjects:
         """What a file refers to."""
         part = GLOBALS.get((module, name))
         if part is None:
-            advice = self._rules.conversions.get(module.split(".")[0], "")
-            self._window.refuse(f"refused {f'{module}.{name}'[:200]!r}. {advice}".rstrip(". "))
+            advice = self._rules.conversion(f"{module}.{name}")
+            if advice:
+                # What an honest file has in place of arrays is no reason to distrust it.
+                advice = f"Nothing was run. {advice}"
+            self._window.refuse(f"refused {f'{module}.{name}'[:200]!r}", advice)
         if module.startswith("numpy"):
             self.modules.add(module)
         return Global(part)

@@ -78,7 +78,8 @@ class Rules:
         error: Raised for files that are damaged or of another form.
         unsafe_error: Raised for files that ask for more than arrays need.
         describe_other: What a file is that begins with these bytes, or None for a pickle.
-        conversions: Package -> what to do about its objects, as a sentence.
+        conversions: Beginning of "module.name" -> what to do about such objects, which honest files
+            hold in place of arrays, as a sentence.
         unsafe_advice, damaged_advice, cut_advice, changed_advice: What to do, as sentences.
         limits: How much a file may ask for.
     """
@@ -95,3 +96,8 @@ class Rules:
     cut_advice: str
     changed_advice: str
     limits: Limits = Limits()
+
+    def conversion(self, name: str) -> str:
+        """What to do about the objects of "module.name", or ""."""
+        found = (advice for start, advice in self.conversions.items() if name.startswith(start))
+        return next(found, "")

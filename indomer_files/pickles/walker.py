@@ -104,6 +104,8 @@ class Walker:
         other = self._rules.describe_other(beginning)
         if other is not None:
             self._fail(f"expected a pickle, this looks like {other}")
+        if OPCODES[beginning[0]][0] == "unknown opcode":
+            self._fail(f"expected a pickle, no pickle begins with byte 0x{beginning[0]:02x}")
 
     def _fail(self, message: str, advice: str | None = None) -> NoReturn:
         self._window.fail(message, advice)

@@ -129,6 +129,6 @@ class Window:
         advice = self.rules.damaged_advice if advice is None else advice
         raise (error or self.rules.error)(f"{where}: {message}. {advice}")
 
-    def refuse(self, message: str) -> NoReturn:
+    def refuse(self, message: str, advice: str | None = None) -> NoReturn:
         """Raise `rules.unsafe_error`."""
-        self.fail(message, self.rules.unsafe_advice, self.rules.unsafe_error)
+        self.fail(message, advice or self.rules.unsafe_advice, self.rules.unsafe_error)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from indomer_files import FeatureFile, IndoMERError, UnsafePickleError
 from indomer_files.clip_names import clip_key
-from indomer_files.features import stored_names
+from indomer_files.features import stored_names, stored_references
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, SPLITS
 from indomer_tools.check.files import Files
 from indomer_tools.check.findings import Report
@@ -103,7 +103,9 @@ def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read:
     if isinstance(found, OSError):
         report.add("file-unreadable", shown, [found.strerror or str(found)])
     elif isinstance(found, UnsafePickleError):
-        report.add("pickle-unsafe", shown, [str(found)])
+        advice = stored_references(part.path, files.release.fs).advice
+        code = "pickle-objects" if advice else "pickle-unsafe"
+        report.add(code, shown, [str(found)], advice=advice)
     elif isinstance(found, IndoMERError):
         repeated_clips = _repeated_clips(files, part.path)
         report.add("clip-repeated", shown, repeated_clips)

@@ -51,12 +51,14 @@ class Report:
     Args:
         data_dir: The release.
         release: Published release that it is: "1.0.0", "announced" or "unknown".
+        verdict: What it can be used for, in one line: "usable for text; features absent".
         findings: What is not as it should be.
         tables: Name -> plain lists and dicts; see the functions of `check` that make them.
     """
 
     data_dir: str
     release: str = "unknown"
+    verdict: str = ""
     findings: list[Finding] = dataclasses.field(default_factory=list)
     tables: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -102,7 +104,9 @@ class Report:
         return safe_text(text, "json") + "\n"
 
     def lines(self, colour: bool = False, width: int = 100) -> Iterator[str]:
-        """What a person reads in a terminal: findings first, then totals."""
+        """What a person reads in a terminal: the verdict, findings, then totals."""
+        if self.verdict:
+            yield from _wrapped("verdict", self.verdict, width)
         for finding in self.findings:
             yield from _finding_lines(finding, colour, width)
         if self.findings:
@@ -125,6 +129,8 @@ class Report:
                 f"transcripts: {words['words']:,} words, vocabulary {words['vocabulary']:,}, "
                 f"{words['words_per_clip']:.2f} words per clip ({words['rule']})"
             )
+        if "features" not in self.tables:
+            yield "no features"
         for entry in self.tables.get("features", []):
             lengths = entry["lengths"]
             yield (
@@ -156,14 +162,23 @@ def _printable(text: str) -> str:
     return safe_text(text, "terminal")
 
 
-def _finding_lines(finding: Finding, colour: bool, width: int) -> Iterator[str]:
-    indent = " " * 9
-    message = f"{finding.code}, {finding.where}: {finding.message}"
-    first, *more = textwrap.wrap(message, width - len(indent))
-    mark = f"{finding.severity:<{len(indent)}}"
-    yield (_COLOURS[finding.severity] + mark + _RESET if colour else mark) + first
+_INDENT = " " * 9
+
+
+def _wrapped(mark: str, text: str, width: int) -> Iterator[str]:
+    first, *more = textwrap.wrap(text, width - len(_INDENT))
+    yield f"{mark:<{len(_INDENT)}}{first}"
     for line in more:
-        yield indent + line
+        yield _INDENT + line
+
+
+def _finding_lines(finding: Finding, colour: bool, width: int) -> Iterator[str]:
+    indent = _INDENT
+    lines = _wrapped(finding.severity, f"{finding.code}, {finding.where}: {finding.message}", width)
+    first = next(lines)
+    mark, rest = first[: len(indent)], first[len(indent) :]
+    yield (_COLOURS[finding.severity] + mark + _RESET if colour else mark) + rest
+    yield from lines
     # Notes are many and hurt nobody: one example will do.
     n_shown = 1 if finding.severity == "note" else _SHOWN_EXAMPLES
     for example in finding.examples[:n_shown]:

@@ -68,7 +68,8 @@ summary:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; bor
 summary .what { grid-column: 1; }
 summary .kind { grid-column: 1; color: var(--soft); font-size: 14px; }
 summary .kind b { color: var(--mark); font-weight: 600; }
-summary .count { grid-column: 2; grid-row: 1 / 3; align-self: center; color: var(--mark);
+summary .advice { grid-column: 1; font-size: 14.5px; }
+summary .count { grid-column: 2; grid-row: 1 / 4; align-self: center; color: var(--mark);
   font-weight: 650; font-size: 20px; font-variant-numeric: tabular-nums; white-space: nowrap; }
 summary .count::after { content: "\\25B8"; display: inline-block; margin-left: 10px;
   font-size: 15px; color: var(--soft); transition: transform .15s; }
@@ -137,7 +138,7 @@ def to_html(report: Report) -> str:
         _agreement(report.tables.get("agreement", {})),
         _topics(report.tables.get("topics", {})),
         _words(report.tables.get("words")),
-        _features(report.tables.get("features", [])),
+        _features(report.tables.get("features")),
         _repairs(report.tables.get("repairs", [])),
         _card(report),
         _files(report.tables.get("files", [])),
@@ -177,19 +178,24 @@ def _header(report: Report) -> str:
     ) + "".join(
         f'<div class="tile"><b>{number}</b><span>{name}</span></div>' for _, number, name in totals
     )
-    verdict = release_words(report.release)
+    words_of_release = release_words(report.release)
+    verdict = f"<p><b>{_html(_sentence(report.verdict))}</b></p>" if report.verdict else ""
     return (
         f"<header><h1>IndoMER release check</h1><p><code>{_html(report.data_dir)}</code></p>"
-        f"<p>{_html(verdict[0].upper() + verdict[1:])}.</p>"
+        f"{verdict}<p>{_html(_sentence(words_of_release))}</p>"
         f'<div class="tiles">{shown}</div></header>'
     )
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:] + "."
 
 
 def _findings(findings: Sequence[Finding]) -> str:
     head = '<section id="findings"><h2>Findings</h2>'
     if not findings:
         return head + '<div class="panel all-well">Nothing to report: all is well.</div></section>'
-    lead = '<p class="lead">The worst first. Open one for examples and advice.</p>'
+    lead = '<p class="lead">The worst first. Open one for examples.</p>'
     return head + lead + "".join(map(_finding, findings)) + "</section>"
 
 
@@ -197,14 +203,18 @@ def _finding(finding: Finding) -> str:
     examples = "".join(f"<li>{_html(example)}</li>" for example in finding.examples)
     n_more = finding.count - len(finding.examples)
     more = f"<p>... and {n_more:,} more.</p>" if n_more else ""
+    advice = f"<b>What to do:</b> {_html(finding.advice)}"
+    # What asks for action says which without a click.
+    is_plain = finding.severity == "note"
+    seen, inside = ("", f"<p>{advice}</p>") if is_plain else (advice, "")
     return (
         f'<details class="finding {finding.severity}"><summary>'
         f'<span class="what">{_html(finding.message)}</span>'
         f'<span class="kind"><b>{finding.severity}</b> &middot; <code>{finding.code}</code> '
         f"&middot; {_html(finding.where)}</span>"
-        f'<span class="count">{finding.count:,}</span></summary>'
-        f'<div class="inside"><ul>{examples}</ul>{more}'
-        f"<p><b>What to do:</b> {_html(finding.advice)}</p></div></details>"
+        + (f'<span class="advice">{seen}</span>' if seen else "")
+        + f'<span class="count">{finding.count:,}</span></summary>'
+        f'<div class="inside"><ul>{examples}</ul>{more}{inside}</div></details>'
     )
 
 
@@ -378,7 +388,12 @@ def _histogram(
     )
 
 
-def _features(entries: Sequence[Mapping[str, Any]]) -> str:
+def _features(entries: Sequence[Mapping[str, Any]] | None) -> str:
+    if entries is None:
+        return (
+            '<section><h2>Features</h2><p class="lead">No features: the release has labels and '
+            "transcripts alone.</p></section>"
+        )
     if not entries:
         return ""
     panels = "".join(map(_feature_panel, entries))

@@ -70,7 +70,10 @@ KINDS = {
     "pickle-unsafe": Kind(
         "error",
         "The file asks for more than arrays need. Nothing was run.",
-        "Do not use this copy, and tell who gave it to you.",
+        "Do not use this copy, and tell who gave it to you. indomer inspect FILE lists all names.",
+    ),
+    "pickle-objects": Kind(
+        "error", "The file holds other objects in place of arrays. Nothing was run.", "{advice}"
     ),
     # Join
     "clip-repeated": Kind(
@@ -141,6 +144,11 @@ KINDS = {
         "error",
         "{n} [label is|labels are] none of the published classes.",
         "Correct them; the loader refuses such files.",
+    ),
+    "label-absent": Kind(
+        "warning",
+        "{n} label [column has|columns have] no label at all: in no file, for no clip.",
+        "The loader gives None; fetch Annotations.csv and the split files of both configs.",
     ),
     "label-contradiction": Kind(
         "error", "{n} [emotion does|emotions do] not belong to the sentiment of the clip.", _LABEL

@@ -38,6 +38,7 @@ def check_labels(report: Report, labels: LabelFiles) -> Counts:
         found = Counter(row["label"] for row in rows)
         for label in LABEL_COLUMNS[_label_column(config)]:
             counts[config, label, split] = found[label]
+    _check_absent(report, labels)
     _check_known(report, labels)
     _check_differing(report, labels)
     _check_consensus(report, labels)
@@ -49,6 +50,20 @@ def check_labels(report: Report, labels: LabelFiles) -> Counts:
 def _label_column(config: str) -> str:
     """The label column that `label` is in a config."""
     return next(column for column, field in JSON_LABELS[config].items() if field == "label")
+
+
+def _check_absent(report: Report, labels: LabelFiles) -> None:
+    """Label columns that no file has, or that are empty from top to bottom."""
+    found = {
+        column
+        for by_file in labels.labels.values()
+        for by_column in by_file.values()
+        for column, label in by_column.items()
+        if label
+    }
+    # Where files are missing, that is told already.
+    if labels.annotations is not None and labels.rows:
+        report.add("label-absent", "labels", [one for one in LABEL_COLUMNS if one not in found])
 
 
 def _check_known(report: Report, labels: LabelFiles) -> None:

@@ -9,7 +9,7 @@ rest is checked all the same.
 
 import os
 
-from indomer_files import Release
+from indomer_files import IndoMERError, Release
 from indomer_tools.check import published_card
 from indomer_tools.check.features import check_features
 from indomer_tools.check.files import Files, check_files
@@ -18,6 +18,7 @@ from indomer_tools.check.join import check_annotated, check_names, check_splits
 from indomer_tools.check.label_files import read_label_files
 from indomer_tools.check.labels import check_labels
 from indomer_tools.check.text import check_transcripts
+from indomer_tools.check.verdict import verdict
 
 
 def check(
@@ -37,6 +38,11 @@ def check(
     Raises:
         IndoMERError: There is no such folder, or nothing of a release in it.
     """
+    if os.path.isfile(data_dir):
+        raise IndoMERError(
+            f"{os.fspath(data_dir)}: this is a file. To look into it: indomer inspect "
+            f"{os.fspath(data_dir)}; to check a release, give its folder."
+        )
     release = Release(data_dir)
     report, files = Report(str(data_dir)), Files(release, sha256)
     check_files(report, files)
@@ -50,4 +56,5 @@ def check(
     # Last, and not at the same time as the above: threads would wait for the interpreter.
     check_features(report, files, labels, progress)
     report.sort()
+    report.verdict = verdict(report, release)
     return report

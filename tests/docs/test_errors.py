@@ -97,6 +97,16 @@ def _attack(release):
     path.write_bytes(pickle.dumps([_Attack()], protocol=4))
 
 
+def _table(release):
+    path = release / "audio_feature" / "train_audio_features.pkl"
+    path.write_bytes(b"\x80\x04]\x8c\x06pandas\x8c\tDataFrame\x93)\x81a.")
+
+
+def _text_table(release):
+    path = release / "audio_feature" / "train_audio_features.pkl"
+    path.write_bytes(b"video_name,text\r\n")
+
+
 def _cut_short(release):
     path = release / "audio_feature" / "train_audio_features.pkl"
     path.write_bytes(path.read_bytes()[:9000])
@@ -164,6 +174,8 @@ LOADER_ERRORS = {
     ".../train.json, row 3: half a character in 'text'": _half_a_character,
     ".../train.json: row 3: the key 'label' is there twice.": _key_twice,
     "...: refused 'posix.system'. Nothing was run.": _attack,
+    "...: refused 'pandas.DataFrame'. Nothing was run. Whoever wrote it ...": _table,
+    "... this looks like a table as text (CSV).": _text_table,
     "... The file is cut short, probably by an interrupted download: fetch it again.": _cut_short,
     "... this looks like a git-lfs pointer, not the file itself; run git lfs pull.": (
         _git_lfs_pointer

@@ -43,7 +43,7 @@ def test_command_takes_options(release, tmp_path):
 
 
 def test_command_tells_what_is_wrong(release, tmp_path, capsys):
-    assert main(["export", str(release), str(release / "out")]) == 1
+    assert main(["export", str(release), str(release / "out")]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("indomer: ")
@@ -80,7 +80,7 @@ def test_push_uploads_the_files(release, tmp_path):
 def test_push_that_is_refused_leaves_the_folder(release, tmp_path):
     with hub_server.serving(refused=True) as hub:
         run = push(release, tmp_path / "out", hub.url)
-    assert run.returncode == 1
+    assert run.returncode == 2
     message = run.stderr.splitlines()[-1]
     assert message.startswith("indomer: user/indomer: not pushed (")
     assert f"hf upload user/indomer {tmp_path / 'out'} . --repo-type dataset" in message

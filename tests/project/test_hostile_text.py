@@ -28,7 +28,8 @@ HOSTILE = [
     "](http://127.0.0.1/) [x](javascript:alert(1))",
     "`code` *bold* &lt;b&gt;",
     "a\u2028# Owned\u2029\x0b```\x0c",
-    "\x00nul\x08\x7f",
+    # Python 3.10 neither writes nor reads a NUL in a CSV.
+    ("\x00nul" if sys.version_info >= (3, 11) else "") + "\x08\x7f",
     "\U000e0041tag\ufeff\u200b",
 ]
 # In a transcript also what ends a line everywhere.
@@ -259,7 +260,7 @@ def test_errors_are_safe(tmp_path, capsys, name, command):
     arguments = [command, str(folder), *([str(tmp_path / "out")] if command == "export" else [])]
     status = main(arguments)
     printed = capsys.readouterr()
-    assert status == 1
+    assert status == (1 if command == "check" else 2)
     assert not odd(printed.out + printed.err)
     if command != "check":
         assert printed.err.startswith("indomer: ") and printed.err.count("\n") == 1

@@ -338,6 +338,25 @@ def _write(path, content):
     return lambda folder: (folder / path).write_bytes(content)
 
 
+def _table_in_place_of_arrays(folder):
+    content = b"\x80\x04]\x8c\x06pandas\x8c\tDataFrame\x93)\x81a."
+    (folder / AUDIO).write_bytes(content)
+
+
+def _no_text_sentiment(folder):
+    for split in ("train", "val"):
+        edit_split(folder, "3_class", split, _drop("text_label"))
+    edit_csv(folder, _drop("text_sentiment", ""))
+
+
+def _drop(field, value=None):
+    def change(rows):
+        for row in rows:
+            row[field] = value
+
+    return change
+
+
 VIDEO, AUDIO = "video_feature/train_video_features.pkl", "audio_feature/train_audio_features.pkl"
 
 FAULTS = [
@@ -366,6 +385,8 @@ FAULTS = [
     Fault(
         "pickle-unsafe", _unsafe, 1, "audio_feature/val_audio_features.pkl", "refused 'posix.mkdir'"
     ),
+    Fault("pickle-objects", _table_in_place_of_arrays, 1, AUDIO, "refused 'pandas.DataFrame'"),
+    Fault("label-absent", _no_text_sentiment, 1, "labels", "text_sentiment"),
     Fault(
         "row-broken",
         lambda folder: edit_split(
