@@ -55,7 +55,7 @@ test-slow: $(call stamp,test)
 # The oldest versions that setup.cfg allows, of which there are wheels for Python 3.10 and 3.11.
 test-lowest:
 	@$(MAKE) --no-print-directory venv VENV=.venv-lowest
-	@sed -n '/^install_requires/,/^$$/s/ *\([a-z]*\)>=/\1==/p' setup.cfg >.venv-lowest/lowest.txt
+	@sed -n '/^install_requires/,/^$$/s/ *\([a-z_]*\)>=/\1==/p' setup.cfg >.venv-lowest/lowest.txt
 	@PIP_CONSTRAINT=.venv-lowest/lowest.txt \
 		$(MAKE) --no-print-directory test VENV=.venv-lowest DATASETS=datasets
 

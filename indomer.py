@@ -84,6 +84,7 @@ try:
     )
     from indomer_files.sources import absolute, with_token
     from indomer_files.tables import BATCH_ROWS, make_tables
+    from indomer_files.versions import check_arrays_are_readable
 except ModuleNotFoundError as _error:
     if _error.name is None or _error.name.partition(".")[0] != "indomer_files":
         raise
@@ -403,6 +404,11 @@ class IndoMER(PreparedTables, datasets.GeneratorBasedBuilder):
         return {**super().__getstate__(), "_opened": None}
 
     # What follows has to do with the ways of `datasets`, not with IndoMER.
+
+    def as_dataset(self, *args: Any, **options: Any) -> Any:
+        if self.config.feature_dims:
+            check_arrays_are_readable(datasets.__version__, pa.__version__)
+        return super().as_dataset(*args, **options)
 
     def _n_rows(self, split: Any) -> int:
         sizes = {name: info.num_examples for name, info in self.info.splits.items()}

@@ -195,6 +195,19 @@ class LoaderBucketed(Loader):
         )
 
 
+class LoaderTrained(LoaderBucketed):
+    """The same through `train_loader`, which can be shared out and stopped."""
+
+    title = "loader, trimmed, train_loader"
+    how = "train_loader"
+
+    def loader(self, release, store, n_workers):
+        from indomer_tools.train import train_loader
+
+        clips = self.clips(release, store, "train")
+        return train_loader(clips, BATCH_SIZE, collate_fn=self.collate(), num_workers=n_workers)
+
+
 class LoaderExported(Loader):
     """The export to Parquet, read by `datasets` alone."""
 
@@ -568,8 +581,9 @@ class LitData(Contender):
 CONTENDERS = {
     contender.__name__: contender
     for contender in (
-        Loader, LoaderBucketed, LoaderPadded, LoaderStreamed, LoaderExported, InMemory,
-        InMemoryOurs, Memmap, Safetensors, HDF5, WebDataset, MosaicML, LitData, Plain, Card,
+        Loader, LoaderBucketed, LoaderTrained, LoaderPadded, LoaderStreamed, LoaderExported,
+        InMemory, InMemoryOurs, Memmap, Safetensors, HDF5, WebDataset, MosaicML, LitData, Plain,
+        Card,
     )
 }  # fmt: skip
 

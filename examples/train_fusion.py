@@ -3,6 +3,7 @@
     python examples/train_fusion.py DATA_DIR --config 7_class --out runs/fusion
     python examples/train_fusion.py DATA_DIR --out runs/text --modalities text
     python examples/train_fusion.py DATA_DIR --out runs/fusion --resume      # after an interruption
+    torchrun --nproc-per-node 2 examples/train_fusion.py DATA_DIR --out runs/fusion
     python examples/train_fusion.py DATA_DIR --out runs/folds --folds 5      # train alone
     python examples/train_fusion.py DATA_DIR --out runs/indobert --text-model NAME_OR_FOLDER
 
@@ -27,7 +28,14 @@ from torch import nn
 
 import indomer
 from indomer_tools.arguments import join_values, several_of
-from indomer_tools.train import PaddingCollator, class_weights, group_folds, torch_dataset
+from indomer_tools.train import (
+    LoaderMixin,
+    PaddingCollator,
+    class_weights,
+    group_folds,
+    torch_dataset,
+    train_loader,
+)
 from indomer_tools.train.metrics import compute_metrics, evaluate
 
 # Modality -> values a frame.
@@ -141,6 +149,10 @@ class FusionModel(transformers.PreTrainedModel):
 # --- Training -----------------------------------------------------------------------------------
 
 
+class FusionTrainer(LoaderMixin, transformers.Trainer):
+    """Trains on batches of clips of like length, shared out among processes."""
+
+
 def main(argv=None):
     args = parse_args(argv)
     if args.modalities is None:
@@ -180,12 +192,13 @@ def fit(train, validation, out, args):
     columns = ["text", "label"]
     columns += [f"{name}_{part}" for part in ("feature", "length") for name in modalities]
     clips = torch_dataset(train.select_columns(columns))
-    trainer = transformers.Trainer(
+    collate = PaddingCollator(tokenizer=tokenizer, replace_nonfinite=True)
+    trainer = FusionTrainer(
         model=fusion_model(train, clips, text_encoder, modalities),
         args=training_arguments(out, args),
-        train_dataset=clips,
+        loader=train_loader(clips, args.batch_size, seed=args.seed, collate_fn=collate),
         eval_dataset=torch_dataset(validation.select_columns(columns)),
-        data_collator=PaddingCollator(tokenizer=tokenizer, replace_nonfinite=True),
+        data_collator=collate,
         compute_metrics=compute_metrics(train.features["label"].names),
         processing_class=tokenizer,
     )

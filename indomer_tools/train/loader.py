@@ -86,7 +86,7 @@ def train_loader(
         rank: Number of this process; by default that of `torch.distributed` or accelerate.
         world_size: How many processes there are; the same.
         num_workers: Of the `DataLoader` in each process.
-        **options: Others of its options, such as `pin_memory`.
+        options: Others of its options, such as `pin_memory`.
 
     Raises:
         IndoMERError: Options that make no sense, or a stream that is shared out already.
@@ -124,7 +124,7 @@ def eval_loader(
     """Batches of a split in its order, each clip once, to score or to predict.
 
     Args:
-        dataset, batch_size, tokenizer, collate_fn, rank, world_size, num_workers, **options: As in
+        dataset, batch_size, tokenizer, collate_fn, rank, world_size, num_workers, options: As in
             `train_loader`.
         even: Where processes share the split, "fill" their batches up to the same number and size:
             labels of what fills are -100, kept columns None, so that losses pass over it and
@@ -352,8 +352,13 @@ class _Prepared:
         """Batches from a number on, and whether each is the last one."""
         self.plan.set_epoch(epoch, start)
         n_batches = self.n_batches(epoch)
-        sizes = self.plan.true_sizes(epoch)[start:]
-        for number, (size, batch) in enumerate(zip(sizes, self.loader), start + 1):
+        sizes = self.plan.true_sizes(epoch)
+        number = start
+        # Neither zip nor enumerate, which hold a batch for longer than it is used: its memory is
+        # taken for the next one.
+        for batch in self.loader:
+            size = sizes[number]
+            number += 1
             yield (batch if size is None else _filled(batch, size)), number == n_batches
 
     def settings(self) -> dict[str, Any]:

@@ -183,7 +183,9 @@ def batches_in_turn(
 
     tasks.make = make_tasks
     n_batches = 0
-    for place, batch in enumerate(loader):
+    place = -1
+    for batch in loader:
+        place += 1
         lane = place % n_places
         if lane not in lanes:
             continue

@@ -23,7 +23,7 @@ class LoaderMixin:
     Args:
         loader: What `train_loader` made. A Trainer passes all keys of a batch to the model: give it
             the collate function that the Trainer evaluates with.
-        *args, **options: As for the Trainer; `train_dataset` is not needed.
+        args, options: As for the Trainer; `train_dataset` is not needed.
     """
 
     def __init__(self, *args: Any, loader: ClipLoader, **options: Any) -> None:

@@ -15,7 +15,9 @@ from tests.support.markdown import guide, page
 from tests.support.places import ROOT
 
 RUNS_SCRIPTS = int(datasets.__version__.split(".")[0]) < 4
-_MARK = re.compile(r"|datasets 3|not run|needs (torch|transformers|sklearn)")
+_MARK = re.compile(
+    r"|datasets 3|not run|needs (torch|transformers|sklearn|accelerate|pytorch_lightning)"
+)
 
 PYTHON_SECTIONS = [
     pytest.param(one, heading, id=f"{one}: {heading or 'first screen'}")

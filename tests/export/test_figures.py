@@ -53,7 +53,7 @@ def test_card_shows_every_figure_with_its_text(dummy_export):
     for _, name in shown:
         content = (dummy_export / f"assets/{name}.png").read_bytes()
         assert content.startswith(b"\x89PNG")
-        assert int.from_bytes(content[16:20]) == 1600
+        assert int.from_bytes(content[16:20], "big") == 1600
 
 
 def test_odd_topics_are_shown_as_they_are(tmp_path):

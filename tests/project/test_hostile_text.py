@@ -28,7 +28,8 @@ HOSTILE = [
     "](http://127.0.0.1/) [x](javascript:alert(1))",
     "`code` *bold* &lt;b&gt;",
     "a\u2028# Owned\u2029\x0b```\x0c",
-    "\x00nul\x08\x7f",
+    # Python 3.10 neither writes nor reads a NUL in a CSV.
+    ("\x00nul" if sys.version_info >= (3, 11) else "") + "\x08\x7f",
     "\U000e0041tag\ufeff\u200b",
 ]
 # In a transcript also what ends a line everywhere.

@@ -248,6 +248,14 @@ def test_state_is_that_of_the_batch_that_was_used(n_workers, train):
         loader.used({})
 
 
+def test_memory_of_a_used_batch_is_taken_for_the_next(load_train):
+    loader = make(load_train())
+    for _ in range(8):  # until its two pieces are large enough for any batch
+        collections.deque(loader, maxlen=0)
+    places = {batch["video_feature"].data_ptr() for batch in loader}
+    assert len(places) == 2
+
+
 def test_passes_leave_the_random_numbers_alone(train):
     torch.manual_seed(3)
     expected = torch.rand(4)
@@ -393,9 +401,7 @@ def test_evaluation_counts_each_clip_once(world_size, load_train):
             known = batch["labels"].numpy() >= 0
             assert [name is not None for name in batch["sample_id"]] == known.tolist()
             assert (batch["emotion"] >= 0).tolist() == known.tolist()
-            seen += zip(
-                np.array(batch["sample_id"])[known.numpy()], batch["labels"][known].tolist()
-            )
+            seen += zip(np.array(batch["sample_id"])[known], batch["labels"].numpy()[known])
     assert sorted(seen) == sorted(zip(train["sample_id"][:], train["label"][:]))
 
 
