@@ -25,6 +25,7 @@ from indomer_tools.arguments import checked_by, join_values, one_of, several_of
 from indomer_tools.check import check
 from indomer_tools.check.html import to_html
 from indomer_tools.export import export
+from indomer_tools.export.texts import FORMATS
 from indomer_tools.inspection import inspect
 
 logger = logging.getLogger(__name__)
@@ -284,10 +285,26 @@ def _add_export_arguments(command: argparse.ArgumentParser) -> None:
         help="Write files of at most this size before compression; the default is 500MB.",
     )
     command.add_argument(
+        "--label-names",
+        action="store_true",
+        help="Add columns with the names of classes, as published and in English.",
+    )
+    command.add_argument(
+        "--format",
+        dest="table_format",
+        type=one_of(("parquet", *FORMATS)),
+        default="parquet",
+        metavar="FORMAT",
+        help="Write parquet (the default); or csv or jsonl, which hold labels and transcripts.",
+    )
+    command.add_argument(
         "--push-to",
         metavar="USER/NAME",
         help="Upload to this dataset of the Hugging Face Hub; a new one is private.",
     )
+
+
+_FORMAT_WORDS = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines"}
 
 
 def _run_export(args: argparse.Namespace) -> int:
@@ -295,7 +312,8 @@ def _run_export(args: argparse.Namespace) -> int:
         logger.warning(
             "The data states no licence: have its authors' permission before you share it."
         )
-    args.modalities = _modalities(args, is_part_enough=False)
+    if args.table_format == "parquet":
+        args.modalities = _modalities(args, is_part_enough=False)
     # What is not given is as the loader has it.
     options = {
         name: value
@@ -305,7 +323,8 @@ def _run_export(args: argparse.Namespace) -> int:
     exported = export(**options, progress=not args.quiet)
     for name, n_clips in exported.rows.items():
         print(f"{name}: {n_clips:,} clips")
-    print(f"wrote {exported.folder}: {exported.n_bytes / 1e6:,.1f} MB of Parquet")
+    size = f"{exported.n_bytes / 1e6:,.1f} MB of {_FORMAT_WORDS[args.table_format]}"
+    print(f"wrote {exported.folder}: {size}, {len(exported.files)} files")
     if exported.url:
         print(f"pushed to {exported.url}")
     return 0

@@ -16,7 +16,7 @@ import datasets
 
 import indomer
 from indomer_files.safe_text import safe_text
-from indomer_files.schema import HOMEPAGE, PUBLISHED_SIZES, SENTIMENT_OF, SENTIMENTS
+from indomer_files.schema import HOMEPAGE, LABEL_COLUMNS, PUBLISHED_SIZES, SENTIMENT_OF, SENTIMENTS
 from indomer_tools.check.labels import RARE_CLIPS, majority_score
 from indomer_tools.export.contents import (
     SENTIMENT_COLUMNS,
@@ -53,6 +53,10 @@ MEANINGS = {
     "video_length": "Video frames before the trailing all-zero padding.",
     "audio_length": "Audio frames before the trailing all-zero padding.",
 }
+
+for _column in ("label", *LABEL_COLUMNS):
+    MEANINGS[f"{_column}_name"] = f"The class of `{_column}`, by name."
+    MEANINGS[f"{_column}_name_en"] = f"The class of `{_column}`, by name in English."
 
 _ASSETS = "assets"
 
@@ -181,8 +185,11 @@ def _load(contents: Contents) -> Iterator[str]:
             f"`{name}` is the default config; `{others[0]}` has the same columns with another "
             f"`label`. With `streaming=True` nothing is written."
         )
-    yield "A few columns of one split, in this folder, with pandas, polars or DuckDB:"
-    yield _table_code(name, [column, "label"])
+    yield (
+        "A few columns, in this folder, with pandas, polars or DuckDB. They make the column "
+        f"`split` of the names of folders; one split alone is in `data/{name}/split=train`:"
+    )
+    yield _table_code(name, [column, "label", "split"])
     yield "With mlcroissant, one split at a time; text comes as UTF-8 bytes:"
     yield (
         "```python\nimport mlcroissant\n\n"
@@ -195,12 +202,12 @@ def _load(contents: Contents) -> Iterator[str]:
 def _table_code(name: str, columns: list[str]) -> str:
     """Code that reads columns of a config with what reads tables."""
     return (
-        "```python\nfrom glob import glob\n\nimport duckdb\nimport pandas\nimport polars\n\n"
-        f'files = "data/{name}/train-*.parquet"\n'
-        f"pandas.concat(pandas.read_parquet(file, columns={json.dumps(columns)}) "
-        "for file in sorted(glob(files)))\n"
-        f"polars.scan_parquet(files).select({', '.join(map(json.dumps, columns))}).collect()\n"
-        "duckdb.sql(f\"SELECT label, count(*) FROM '{files}' GROUP BY label ORDER BY label\")\n```"
+        "```python\nimport duckdb\nimport pandas\nimport polars\n\n"
+        f'folder = "data/{name}"\n'
+        f"pandas.read_parquet(folder, columns={json.dumps(columns)})\n"
+        f"polars.scan_parquet(folder).select({', '.join(map(json.dumps, columns))}).collect()\n"
+        "duckdb.sql(\n    f\"SELECT split, label, count(*) FROM '{folder}/**/*.parquet' "
+        'GROUP BY ALL ORDER BY ALL"\n)\n```'
     )
 
 

@@ -156,7 +156,7 @@ def _file_set(config: Config) -> _Json:
         "name": f"{config.name}/files",
         "description": f"The files of {config.name}, split by split.",
         "encodingFormat": _PARQUET,
-        "includes": f"data/{config.name}/*.parquet",
+        "includes": f"data/{config.name}/*/*.parquet",
     }
 
 
@@ -212,7 +212,7 @@ def _records(config: Config, meanings: dict[str, str]) -> _Json:
         "fileSet": {"@id": f"{name}/files"},
         "extract": {"fileProperty": "fullpath"},
         # mlcroissant applies the pattern a second time, to the name of the split that it found.
-        "transform": {"regex": f"(?:data/{name}/)?({pattern})(?:-.+\\.parquet)?$"},
+        "transform": {"regex": f"(?:data/{name}/split=.+/)?({pattern})(?:-.+\\.parquet)?$"},
     }
     split["references"] = {"field": {"@id": "splits/name"}}
     return {

@@ -20,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 import indomer
 from indomer_files.errors import naming
+from indomer_files.schema import CONFIGS, SPLITS
 from indomer_tools.file_digest import size_and_sha256
 
 MANIFEST = "manifest.json"
@@ -32,9 +33,12 @@ PART = ".part"
 _ANY_PART = re.compile(r"(\.[0-9]+-[0-9a-f]+)?\.part$")
 
 # All files that an export has, and what else may be in OUT.incomplete.
-_SHARD = r"[37]_class{}(train|validation)-[0-9]{{5,}}-of-[0-9]{{5,}}\.parquet"
+_SHARD = (
+    r"[37]_class{0}(split=(?:train|validation){0})?(?:train|validation)"
+    r"-[0-9]{{5,}}-of-[0-9]{{5,}}\.parquet"
+)
 _EXPORTED = re.compile(
-    rf"data/{_SHARD.format('/')}|assets/[a-z_]+\.png|README\.md|dataset_infos\.json|"
+    rf"data/{_SHARD.format('/')}|[37]_class\.(csv|jsonl)|assets/[a-z_]+\.png|README\.md|dataset_infos\.json|"
     r"croissant\.json|manifest\.json"
 )
 _BESIDE = re.compile(rf"\.finished/data\.{_SHARD.format('[.]')}\.json")
@@ -49,7 +53,10 @@ _CLUTTER = re.compile(
 _PATTERN_SIGNS = ("*", "?", "[", "]", "::")
 
 # All folders of an export, those in others first.
-_FOLDERS = ("data/3_class", "data/7_class", "data", "assets", FINISHED, ".")
+_FOLDERS = (
+    *(f"data/{config}/split={split}" for config in CONFIGS for split in SPLITS),
+    *("data/3_class", "data/7_class", "data", "assets", FINISHED, "."),
+)
 
 # What Windows calls a folder that is another one, or a disk; Python before 3.12 takes it for one.
 _MOUNT_POINT = 0xA0000003

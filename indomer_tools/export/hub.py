@@ -3,13 +3,18 @@
 import os
 
 import indomer
+from indomer_files.schema import SPLITS
 
 _FILES = ("README.md", "dataset_infos.json", "croissant.json", "manifest.json")
 
 # Files of an export of which the next may have others, as `fnmatch` has it.
 _PATTERNS = (
-    "data/[37]_class/train-[0-9]*-of-[0-9]*.parquet",
-    "data/[37]_class/validation-[0-9]*-of-[0-9]*.parquet",
+    *(
+        f"data/[37]_class/{folder}{split}-[0-9]*-of-[0-9]*.parquet"
+        for split in SPLITS
+        # Exports of earlier versions had no folder for each split.
+        for folder in (f"split={split}/", "")
+    ),
     *(f"assets/{name}.png" for name in ("topics", "emotions", "agreement", "lengths")),
 )
 

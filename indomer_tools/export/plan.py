@@ -43,9 +43,10 @@ OPTIONS = (
 )
 
 # Shards of a split, or a multiple of that, so that 2, 4 or 8 workers have equal shares; each with
-# some clips at least.
+# some clips and bytes of features at least: the footer of a file has some kilobytes, and labels and
+# transcripts alone, a hundred bytes a clip, are best in one file.
 _SHARD_COUNTS = (8, 4, 2, 1)
-_LEAST_ROWS = 4
+_LEAST_ROWS, _LEAST_BYTES = 4, 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,22 +93,64 @@ class Plan:
             sources = [self.source.describe(path) for path in self.source.paths()]
         # After the last look at them.
         self.source.check_unchanged()
-        manifest: dict[str, Any] = {
-            "loader": {"name": "indomer", "version": indomer.__version__},
-            "options": self.source.options,
-            "sources": sorted(sources, key=lambda entry: entry["file"]),
-            "files": [files[shard.file] for shard in self.shards],
-        }
+        manifest = manifest_of(self.source, sources, [files[shard.file] for shard in self.shards])
         folders.write_json(self.folder / folders.MANIFEST, manifest)
-        card = [self._card_entry(path) for path in sorted(write_card(self.folder))]
+        card = [file_entry(self.folder, path) for path in sorted(write_card(self.folder))]
         folders.write_json(self.folder / folders.MANIFEST, manifest | {"card": card})
         folders.put_in_place(self.out)
         return self.out
 
-    def _card_entry(self, path: Path) -> Entry:
-        with open(path, "rb") as file:
-            size, digest = size_and_sha256(file)
-        return {"file": path.relative_to(self.folder).as_posix(), "size": size, "sha256": digest}
+
+def manifest_of(
+    source: Source, described: Iterable[Entry], entries: Sequence[Entry]
+) -> dict[str, Any]:
+    """The manifest of an export, without what it says of the card.
+
+    Args:
+        source: The release.
+        described: What `source.describe` returned for each of its files.
+        entries: What is said of each written file.
+    """
+    return {
+        "loader": {"name": "indomer", "version": indomer.__version__},
+        "options": source.told_options,
+        "sources": sorted(described, key=lambda entry: entry["file"]),
+        "files": list(entries),
+    }
+
+
+def file_entry(folder: Path, path: Path) -> Entry:
+    """What the manifest says of any file: its place, size in bytes and sha256."""
+    with open(path, "rb") as file:
+        size, digest = size_and_sha256(file)
+    return {"file": path.relative_to(folder).as_posix(), "size": size, "sha256": digest}
+
+
+@contextlib.contextmanager
+def claimed(
+    data_dir: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    configs: Sequence[str],
+    label_names: bool,
+    storage_options: dict[str, Any] | None,
+    options: dict[str, Any],
+) -> Iterator[tuple[Path, Source]]:
+    """Context in which nobody else exports to a folder; arguments are those of `planned`.
+
+    Yields:
+        OUT, as an absolute path, which may be replaced; and the release.
+    """
+    _check_arguments(configs, options)
+    with contextlib.ExitStack() as stack:
+        with system_errors_told():
+            release = indomer.Release(data_dir, storage_options)
+            place = folders.check_place(out, release)
+            stack.enter_context(locked(place))
+            folders.recover(place)
+            folders.check_replaceable(place)
+            source = Source(release.data_dir, options, storage_options, label_names=label_names)
+            source = _checked(source, configs[0])
+        yield place, source
 
 
 @contextlib.contextmanager
@@ -117,6 +160,7 @@ def planned(
     *,
     config: str | None = None,
     max_shard_size: int | str = "500MB",
+    label_names: bool = False,
     storage_options: dict[str, Any] | None = None,
     **options: Any,
 ) -> Iterator[Plan]:
@@ -127,6 +171,7 @@ def planned(
         out: Folder to make, on a local or shared disk. An earlier export there is replaced.
         config: "3_class" or "7_class"; by default both.
         max_shard_size: Most bytes of a shard before compression, as in `datasets`.
+        label_names: Whether to add columns with the names of classes, in both languages.
         storage_options: Of the file system of the release, such as credentials.
         **options: Those named in `OPTIONS`.
 
@@ -138,16 +183,9 @@ def planned(
             `out`; or the disk became full.
     """
     configs = CONFIGS if config is None else (config,)
-    _check_arguments(configs, options)
     max_bytes = _n_bytes_of(max_shard_size)
-    with contextlib.ExitStack() as stack:
+    with claimed(data_dir, out, configs, label_names, storage_options, options) as (out, source):
         with system_errors_told():
-            release = indomer.Release(data_dir, storage_options)
-            out = folders.check_place(out, release)
-            stack.enter_context(locked(out))
-            folders.recover(out)
-            folders.check_replaceable(out)
-            source = _checked(Source(release.data_dir, options, storage_options), configs[0])
             folder = folders.incomplete(out)
             shards = [
                 shard
@@ -222,7 +260,7 @@ def _planned_shards(source: Source, config: str, folder: str, max_bytes: int) ->
             start, stop = (len(kept) * i // n_shards for i in (number, number + 1))
             yield Shard(
                 folder,
-                f"data/{config}/{split}-{number:05d}-of-{n_shards:05d}.parquet",
+                f"data/{config}/split={split}/{split}-{number:05d}-of-{n_shards:05d}.parquet",
                 config,
                 split,
                 (numbers[kept[start]["sample_id"]], numbers[kept[stop - 1]["sample_id"]] + 1),
@@ -235,7 +273,9 @@ def _planned_shards(source: Source, config: str, folder: str, max_bytes: int) ->
 def _count_shards(n_rows: int, n_bytes: int, max_bytes: int) -> int:
     """How many shards a split becomes."""
     most = _SHARD_COUNTS[0]
-    by_rows = next((n for n in _SHARD_COUNTS if n * _LEAST_ROWS <= n_rows), 1)
+    by_rows = next(
+        (n for n in _SHARD_COUNTS if n * _LEAST_ROWS <= n_rows and n * _LEAST_BYTES <= n_bytes), 1
+    )
     by_size = math.ceil(n_bytes / max_bytes)
     if by_size > by_rows:
         return min(n_rows, math.ceil(by_size / most) * most)

@@ -21,9 +21,11 @@ from typing import Any
 from fsspec.implementations.memory import MemoryFileSystem
 
 import indomer
+from indomer_files.options import check_choice
 from indomer_tools.export.hub import check_hub_id, push
 from indomer_tools.export.plan import Plan, planned, system_errors_told
 from indomer_tools.export.shards import Entry, write_shard
+from indomer_tools.export.texts import FORMATS, write_texts
 from indomer_tools.progress import progress_bar
 
 # Each has some row groups in memory.
@@ -71,12 +73,14 @@ def export(
     config: str | None = None,
     num_proc: int | None = None,
     max_shard_size: int | str = "500MB",
+    table_format: str = "parquet",
+    label_names: bool = False,
     push_to: str | None = None,
     storage_options: dict[str, Any] | None = None,
     progress: bool = False,
     **options: Any,
 ) -> Export:
-    """Write a release as Parquet files, with a card, to a new folder.
+    """Write a release as Parquet files, with a card, to a new folder; or its labels as text.
 
     Args:
         data_dir: The release: a folder or any fsspec address of one.
@@ -84,6 +88,9 @@ def export(
         config: "3_class" or "7_class"; by default both.
         num_proc: Processes that write; by default this one, with a thread for each processor.
         max_shard_size: Most bytes of a file before compression, as in `datasets`.
+        table_format: "parquet"; or "csv" or "jsonl", for one file a config with the labels and
+            transcripts of all splits, and a column `split`. `modalities` is ("text",) then.
+        label_names: Whether to add columns with the names of classes, in both languages.
         push_to: "user/name" of a dataset on the Hugging Face Hub to upload the folder to. A new one
             is private. The token is that of `hf auth login` or HF_TOKEN.
         storage_options: Of the file system of the release, such as credentials. They are not kept.
@@ -103,6 +110,15 @@ def export(
         raise indomer.IndoMERError(
             f"A new process came to the call of export that started it. {_GUARD_ADVICE}"
         )
+    check_choice("table_format", table_format, ("parquet", *FORMATS))
+    if table_format != "parquet":
+        if push_to is not None:
+            raise indomer.IndoMERError(f"push_to: expected a Parquet export, got {table_format!r}.")
+        with system_errors_told():
+            folder, entries = write_texts(
+                data_dir, out, table_format, config, label_names, storage_options, options
+            )
+        return Export(folder, tuple(entries))
     if push_to is not None:
         check_hub_id(push_to)
     with (
@@ -112,6 +128,7 @@ def export(
             out,
             config=config,
             max_shard_size=max_shard_size,
+            label_names=label_names,
             storage_options=storage_options,
             **options,
         ) as plan,

@@ -23,7 +23,7 @@ from indomer_files.clips import ClipReader
 from indomer_files.code_digest import code_digest
 from indomer_files.errors import naming
 from indomer_files.tables import Batch
-from indomer_tools.export import parquet
+from indomer_tools.export import labels, parquet
 from indomer_tools.export.folder import FINISHED, part_of, write_json
 from indomer_tools.file_digest import size_and_sha256
 
@@ -55,12 +55,14 @@ class Source:
         options: Options of `indomer.IndoMERConfig`; once planned, all of `plan.OPTIONS`.
         storage_options: Of its file system, such as credentials. They are written nowhere.
         state: Digest of place, size and time of the released files.
+        label_names: Whether columns with the names of classes are added, in both languages.
     """
 
     data_dir: str
     options: dict[str, Any]
     storage_options: dict[str, Any] | None = dataclasses.field(repr=False)
     state: str = ""
+    label_names: bool = False
     _opened: dict[str, OpenConfig] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -73,6 +75,11 @@ class Source:
     def modalities(self) -> list[str]:
         """Those that have features."""
         return [name for name in ("video", "audio") if name in self.options["modalities"]]
+
+    @property
+    def told_options(self) -> dict[str, Any]:
+        """What the manifest says of options."""
+        return self.options | ({"label_names": True} if self.label_names else {})
 
     def release(self) -> indomer.Release:
         """The release, as it is now."""
@@ -133,7 +140,7 @@ class Shard:
 
     Attributes:
         folder: OUT.incomplete.
-        file: Path in it, "data/7_class/train-00000-of-00008.parquet".
+        file: Path in it, "data/7_class/split=train/train-00000-of-00008.parquet".
         config, split: What the rows belong to.
         rows: First row of the split JSON, and the one after the last.
         n_rows: How many of these will be written; clips without features may be left out.
@@ -163,8 +170,11 @@ class Shard:
     @property
     def identity(self) -> str:
         """Digest of all that the bytes of the file depend on."""
-        source = (self.source.data_dir, sorted(self.source.options.items()), self.source.state)
-        code = (code_digest(indomer.__file__, __file__, parquet.__file__), pa.__version__)
+        source = (self.source.data_dir, sorted(self.source.told_options.items()), self.source.state)
+        code = (
+            code_digest(indomer.__file__, __file__, parquet.__file__, labels.__file__),
+            pa.__version__,
+        )
         return _digest_of((self.file, self.rows, source, code))
 
 
@@ -239,19 +249,22 @@ _state = _ThreadState()
 def _writer_of(shard: Shard) -> "_Writer":
     key = (os.getpid(), shard.config, shard.source)
     if _state.writer is None or _state.key != key:
-        _state.writer, _state.key = _Writer(shard.source.open_config(shard.config)), key
+        opened = shard.source.open_config(shard.config)
+        _state.writer, _state.key = _Writer(opened, shard.source.label_names), key
     return _state.writer
 
 
 class _Writer:
     """Writes shards of one config: labels are read, and memory is taken, once for all of them."""
 
-    def __init__(self, opened: OpenConfig) -> None:
-        self._clips = opened.clips
+    def __init__(self, opened: OpenConfig, label_names: bool) -> None:
+        self._clips, self._features = opened.clips, opened.features
         self._schema = opened.features.arrow_schema
         self._trim_padding = opened.config.trim_padding
-        self._stored_schema = parquet.stored_schema(self._schema)
-        self._options = parquet.writer_options(opened.features)
+        features = labels.with_names(opened.features) if label_names else opened.features
+        self._stored_schema = parquet.stored_schema(features.arrow_schema)
+        self._options = parquet.writer_options(features)
+        self._label_names = label_names
         self._batch = self._new_batch()
 
     def write(self, shard: Shard, path: Path, advance: Callable[[int], object] | None) -> int:
@@ -265,6 +278,8 @@ class _Writer:
                 pq.ParquetWriter(file, self._stored_schema, **self._options) as writer,
             ):
                 for table in self._row_groups(shard):
+                    if self._label_names:
+                        table = labels.add_names(table, self._features)
                     writer.write_table(parquet.to_stored(table, self._stored_schema), len(table))
                     n_rows += len(table)
                     if advance is not None:

@@ -239,7 +239,7 @@ def test_snippets_of_the_card_run(dummy_export, monkeypatch, capsys):
         "tidur semalam. kebahagiaan"
     )
     assert lines[1] == lines[0].removesuffix(" kebahagiaan")
-    n_files = len(list(dummy_export.glob("data/*/*.parquet")))
+    n_files = len(list(dummy_export.glob("data/*/*/*.parquet")))
     assert [line.split()[0] for line in lines[2:]] == ["good"] * n_files
 
 

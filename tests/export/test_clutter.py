@@ -20,14 +20,14 @@ DUMMY = ROOT / "dummy_data"
 CLUTTER = [
     ".DS_Store",
     "data/.DS_Store",
-    "data/7_class/._train-00000-of-00002.parquet",
+    "data/7_class/split=train/._train-00000-of-00002.parquet",
     "Thumbs.db",
     "assets/Thumbs.db",
     "desktop.ini",
     "data/3_class/.directory",
     "@eaDir/README.md@SynoEAStream",
     ".cache/huggingface/.gitignore",
-    ".cache/huggingface/upload/data/7_class/train-00000-of-00002.parquet.metadata",
+    ".cache/huggingface/upload/data/7_class/split=train/train-00000-of-00002.parquet.metadata",
 ]
 # Much like them, but of the user.
 OTHERS = [

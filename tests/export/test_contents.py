@@ -10,7 +10,7 @@ from tests.support.card_readers import shards
 
 def test_features_are_not_read(copied):
     before = (copied / "README.md").read_bytes()
-    for path in copied.glob("data/*/*.parquet"):
+    for path in copied.glob("data/*/*/*.parquet"):
         content = bytearray(path.read_bytes())
         metadata = pq.ParquetFile(path).metadata
         for group in range(metadata.num_row_groups):
@@ -49,7 +49,7 @@ def _rewrite_first_shard(rewrite):
         (lambda folder: shards(folder, "7_class", "train")[0].unlink(), "train-00000-of-0000"),
         (
             lambda folder: shards(folder, "7_class", "train")[0].write_bytes(b"PAR1"),
-            r"data/7_class/train-00000-of-0000\d.parquet: .* Export again",
+            r"data/7_class/split=train/train-00000-of-0000\d.parquet: .* Export again",
         ),
         (_rewrite_first_shard(lambda table: table[:0]), r"expected \d rows \(manifest\), found 0"),
         (

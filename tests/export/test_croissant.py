@@ -31,7 +31,7 @@ def test_croissant_describes_files_arrays_and_classes(dummy_export):
     croissant = json.loads((dummy_export / "croissant.json").read_text(encoding="utf-8"))
     assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.1"
     files = [node for node in croissant["distribution"] if node["@type"] == "cr:FileObject"]
-    assert len(files) == len(list(dummy_export.glob("data/*/*.parquet")))
+    assert len(files) == len(list(dummy_export.glob("data/*/*/*.parquet")))
     for file in files:
         facts = facts_of(dummy_export / file["contentUrl"])
         assert (file["sha256"], file["contentSize"]) == (facts["sha256"], f"{facts['size']} B")

@@ -15,7 +15,7 @@ from tests.support.places import ROOT
 from tests.support.release_writers import contents
 
 DUMMY = ROOT / "dummy_data"
-SHARD = "data/7_class/train-00000-of-00002.parquet"
+SHARD = "data/7_class/split=train/train-00000-of-00002.parquet"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,7 +41,11 @@ def out(exported, tmp_path):
 def home(tmp_path):
     """A folder beside the exports whose files must stay."""
     folder = tmp_path / "home"
-    for name in ("thesis.tex", "README.md", "data/7_class/train-00000-of-00002.parquet"):
+    for name in (
+        "thesis.tex",
+        "README.md",
+        "data/7_class/split=train/train-00000-of-00002.parquet",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("mine", encoding="utf-8")
     return folder
@@ -71,7 +75,7 @@ HOSTILE = [
     "README.md/../thesis.tex",
     "assets/../thesis.png",
     "assets/a/b.png",
-    "data/7_class/train-00000-of-00002.parquet\n",
+    "data/7_class/split=train/train-00000-of-00002.parquet\n",
     "",
     ".",
     "..",
@@ -285,7 +289,9 @@ def test_link_to_out_is_followed(out, exported, tmp_path):
 def test_leftovers_of_other_shards_are_removed(tmp_path, exported):
     with planned(DUMMY, tmp_path / "out", max_shard_size="50KB") as plan:
         write_shard(plan.shards[0])
-        part = plan.folder / "data/7_class/train-00003-of-00008.parquet.12-0a1b2c3d.part"
+        part = (
+            plan.folder / "data/7_class/split=train/train-00003-of-00008.parquet.12-0a1b2c3d.part"
+        )
         part.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(b"half")
         (plan.folder / "README.md").write_text("half", encoding="utf-8")

@@ -113,7 +113,8 @@ def contents(folder):
 
 
 def files_of(folder, config, split="train"):
-    return [str(path) for path in sorted((folder / "data" / config).glob(f"{split}-*.parquet"))]
+    part = folder / "data" / config / f"split={split}"
+    return [str(path) for path in sorted(part.glob("*.parquet"))]
 
 
 def assert_same_features(row, release):

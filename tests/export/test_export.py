@@ -153,7 +153,9 @@ def test_manifest_is_true(exported, release):
             assert entry["sha256"] == hashlib.sha256(content).hexdigest()
     for entry in manifest["files"]:
         assert entry["rows"] == pq.read_metadata(exported / entry["file"]).num_rows
-        assert entry["file"].startswith(f"data/{entry['config']}/{entry['split']}-")
+        assert entry["file"].startswith(
+            f"data/{entry['config']}/split={entry['split']}/{entry['split']}-"
+        )
     named = {entry["file"] for key in ("files", "card") for entry in manifest[key]}
     assert set(contents(exported)) == {*named, "manifest.json"}
 

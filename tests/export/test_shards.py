@@ -43,7 +43,7 @@ def big_clips(tmp_path_factory):
     [(3, [3]), (8, [4, 4]), (31, [7, 8, 8, 8]), (32, [4] * 8), (40, [5] * 8)],
 )
 def test_shards_are_even(tmp_path, n_clips, sizes):
-    release = write_release(tmp_path / "release", n_clips, 1, n_video=2, n_audio=2)
+    release = write_release(tmp_path / "release", n_clips, 1, n_video=7, n_audio=2)
     with planned(release, tmp_path / "out", config="7_class") as plan:
         found = [shard.n_rows for shard in plan.shards if shard.split == "train"]
     assert found == sizes

@@ -48,7 +48,7 @@ def facts_of(path):
 
 
 def shards(folder, config, split):
-    return sorted((folder / "data" / config).glob(f"{split}-*.parquet"))
+    return sorted((folder / "data" / config / f"split={split}").glob("*.parquet"))
 
 
 def read_rows(folder, config, split, columns=None):

@@ -36,7 +36,7 @@ def write_release(folder, n_train=40, n_val=9, **options):
 
 
 def shards_of(folder, config="7_class", split="train"):
-    return sorted((folder / "data" / config).glob(f"{split}-*.parquet"))
+    return sorted((folder / "data" / config / f"split={split}").glob("*.parquet"))
 
 
 def plainly(folder, config, tmp_path, **options):
