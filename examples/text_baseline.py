@@ -8,8 +8,11 @@ Needs the label files only, and scikit-learn. Takes seconds.
 
 All scores are macro-F1. "folds" scores each clip of train by a model that has not seen its source
 video: choose settings by it. "validation" is the score of a model of all of train; its interval
-comes from resampling the source videos of validation. The defaults are not tuned: words and pieces
-of words, and the strength of regularization that scikit-learn has.
+comes from resampling the source videos of validation.
+
+The strength of regularization is that of scikit-learn. That pieces of words are used beside words
+was decided between these two settings (`--ngrams both` and `words`) when both scores on validation
+were known: so that of the default is probably optimistic. See docs/scores.md.
 """
 
 import argparse

@@ -5,6 +5,7 @@ from indomer_tools.train.chat import to_chat
 from indomer_tools.train.collate import PaddingCollator
 from indomer_tools.train.folds import class_weights, group_folds, sample_weights
 from indomer_tools.train.loader import ClipLoader, eval_loader, train_loader
+from indomer_tools.train.metrics import evaluate
 from indomer_tools.train.sampler import LengthBucketSampler
 from indomer_tools.train.torch_data import ClipDataset, torch_dataset
 from indomer_tools.train.trainer import LoaderMixin
@@ -17,6 +18,7 @@ __all__ = [
     "PaddingCollator",
     "class_weights",
     "eval_loader",
+    "evaluate",
     "group_folds",
     "metrics",
     "sample_weights",

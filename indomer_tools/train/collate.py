@@ -66,7 +66,8 @@ class PaddingCollator:
         audio_dim: Values of an audio frame.
 
     Raises:
-        IndoMERError: When called: frames of another shape, or a column that is not there.
+        IndoMERError: An option that makes no sense. When called: frames of another shape, or a
+            column that is not there.
     """
 
     def __init__(
@@ -83,6 +84,15 @@ class PaddingCollator:
         if pad_to_multiple_of is not None and pad_to_multiple_of < 1:
             raise indomer.IndoMERError(
                 f"pad_to_multiple_of: expected 1 or more, got {pad_to_multiple_of!r}."
+            )
+        if isinstance(keep, str):
+            raise indomer.IndoMERError(
+                f"keep: expected names of columns, got the text {keep!r}. Pass ({keep!r},)."
+            )
+        if tokenizer is not None and not callable(tokenizer):
+            raise indomer.IndoMERError(
+                f"tokenizer: expected a tokenizer, got {tokenizer!r}. Pass what "
+                "transformers.AutoTokenizer.from_pretrained(NAME) returns."
             )
         self.pad_to_multiple_of = pad_to_multiple_of or 1
         self.tokenizer = tokenizer

@@ -81,16 +81,29 @@ class Scores:
         lines = [first]
         lines.append(f"weighted F1 {self.weighted_f1:.3f}, accuracy {self.accuracy:.3f}")
         width = max(map(len, (*self.names, "class")))
-        lines += ["", f"{'class':{width}}  precision  recall     F1  clips  predicted as"]
         cells = [[str(count) for count in row] for row in self.confusion]
-        widths = [max(map(len, column)) for column in zip(*cells)]
+        short = _short_names(self.names)
+        widths = [max(map(len, column)) for column in zip(short, *cells)]
+        header = " ".join(name.rjust(w) for name, w in zip(short, widths))
+        lines += ["", f"{'class':{width}}  precision  recall     F1  clips  {_PREDICTED}{header}"]
         for i, name in enumerate(self.names):
             predicted = " ".join(cell.rjust(w) for cell, w in zip(cells[i], widths))
             lines.append(
                 f"{name:{width}}  {self.precision[i]:9.3f}  {self.recall[i]:6.3f}  "
-                f"{self.f1[i]:5.3f}  {self.support[i]:5}  {predicted}"
+                f"{self.f1[i]:5.3f}  {self.support[i]:5}  {'':{len(_PREDICTED)}}{predicted}"
             )
         return "\n".join(lines)
+
+
+_PREDICTED = "predicted as "
+
+
+def _short_names(names: Sequence[str]) -> list[str]:
+    """The beginnings of names, of three letters or of as many as tell them apart."""
+    longest = max(map(len, names))
+    are_told = (n for n in range(3, longest) if len({name[:n] for name in names}) == len(names))
+    length = next(are_told, longest)
+    return [name[:length] for name in names]
 
 
 _OVERALL = ("macro_f1", "weighted_f1", "accuracy")
@@ -137,6 +150,10 @@ def evaluate(
     """
     from sklearn import metrics
 
+    if isinstance(names, str):
+        raise indomer.IndoMERError(
+            f"names: expected a list of class names, or dataset.features['label'], got {names!r}."
+        )
     names = tuple(names.names if isinstance(names, datasets.ClassLabel) else names)
     labels = _class_ids("labels", labels, range(len(names)))
     predictions = _class_ids("predictions", predictions, range(-1, len(names)))

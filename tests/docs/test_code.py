@@ -16,7 +16,8 @@ from tests.support.places import ROOT
 
 RUNS_SCRIPTS = int(datasets.__version__.split(".")[0]) < 4
 _MARK = re.compile(
-    r"|datasets 3|not run|needs (torch|transformers|sklearn|accelerate|pytorch_lightning)"
+    r"|datasets 3|not run|public files|"
+    r"needs (torch|transformers|sklearn|accelerate|pytorch_lightning)"
 )
 
 PYTHON_SECTIONS = [
@@ -57,7 +58,10 @@ def test_python_runs_and_prints_what_it_says(one, heading, in_checkout):
     for block in one.blocks(heading):
         if block.language != "python":
             continue
-        if block.mark == "not run" or (block.mark == "datasets 3" and not RUNS_SCRIPTS):
+        # Those of the public files are run by test_first_steps.py.
+        if block.mark in ("not run", "public files") or (
+            block.mark == "datasets 3" and not RUNS_SCRIPTS
+        ):
             compile(block.code, f"{one}:{block.line}", "exec")
             continue
         if block.mark.startswith("needs"):

@@ -291,3 +291,54 @@ def test_fusion_takes_a_pretrained_text_model(run, fusion, tmp_path):
     assert config.text_config.vocab_size == len(tokenizer)
     assert config.id2label == dict(enumerate(indomer.SENTIMENTS))
     assert len(transformers.AutoTokenizer.from_pretrained(tmp_path / "run")) == len(tokenizer)
+
+
+# --- The public files -----------------------------------------------------------------------------
+
+
+def write_labels(folder):
+    """A release without features whose words carry the sentiment."""
+    splits = [informative_clips(45, 1, seed=1), informative_clips(12, 500, seed=2)]
+    for clip in splits[0] + splits[1]:
+        clip["text"] = f"Kata {clip['sentiment']} saja."
+    return write_release(folder, *splits, features=False)
+
+
+def test_fusion_takes_the_modalities_that_are_there(run, fusion, tmp_path, capsys):
+    scores = run(write_labels(tmp_path / "release"), "--epochs", 8)
+    assert "Modalities: text\n" in capsys.readouterr().out
+    assert scores.macro_f1 > 0.9
+    model = fusion.FusionModel.from_pretrained(tmp_path / "run")
+    assert list(model.pooling) == ["text"] and model.config.frame_dims == []
+
+
+def test_fusion_takes_the_modalities_that_are_asked_for(run, fusion, tmp_path):
+    release = write_informative(tmp_path / "release", n_train=18, n_val=9)
+    run(release, "--epochs", 1, "--modalities", "text", "audio")
+    model = fusion.FusionModel.from_pretrained(tmp_path / "run")
+    assert list(model.pooling) == ["text", "audio"]
+
+
+def test_fusion_without_text_is_refused(run, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, "--modalities", "audio,video")
+    assert "--modalities: this model needs text" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_fusion_trains_on_the_public_files(run, label_dir):
+    assert run(label_dir, "--epochs", 1).support.sum() == 356
+
+
+def test_text_baseline_takes_a_list_of_configs(tmp_path, own_cache, capsys):
+    import text_baseline
+
+    release = str(write_labels(tmp_path / "release"))
+    options = ["--folds", "2", release]
+    assert list(text_baseline.main(["--config", "3_class", *options])) == ["3_class"]
+    both = [["3_class,7_class"], ["3_class", "7_class"]]
+    for configs in both:
+        assert list(text_baseline.main(["--config", *configs, *options])) == ["3_class", "7_class"]
+    with pytest.raises(SystemExit):
+        text_baseline.main(["--config", "7_Class", release])
+    assert "Did you mean '7_class'" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import indomer
+import indomer_tools
 
 pytest.importorskip("sklearn")
 
@@ -140,11 +141,38 @@ def test_scores_as_text():
         "macro-F1 0.896",
         "weighted F1 0.899, accuracy 0.900",
         "",
-        "class    precision  recall     F1  clips  predicted as",
-        "negatif      1.000   0.800  0.889      5  4  1 0",
-        "netral       0.833   1.000  0.909     10  0 10 0",
-        "positif      1.000   0.800  0.889      5  0  1 4",
+        "class    precision  recall     F1  clips  predicted as neg net pos",
+        "negatif      1.000   0.800  0.889      5                 4   1   0",
+        "netral       0.833   1.000  0.909     10                 0  10   0",
+        "positif      1.000   0.800  0.889      5                 0   1   4",
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "header"),
+    [
+        (indomer.EMOTIONS, "ket jij kem kes net keb sur"),
+        (["class_1", "class_2"], "class_1 class_2"),
+        (["a", "b"], "a b"),
+        (["fearful", "fearless", "calm"], "fearf fearl calm"),
+    ],
+)
+def test_columns_of_the_confusion_table_have_names_that_differ(names, header):
+    n = len(names)
+    text = str(evaluate(list(range(n)) * 5, list(range(n)) * 5, list(names), n_resamples=0))
+    assert text.splitlines()[3].partition("predicted as ")[2] == header
+    widths = {len(line) for line in text.splitlines()[3:]}
+    assert len(widths) == 1
+
+
+def test_names_as_one_text_are_refused():
+    with pytest.raises(indomer.IndoMERError, match="names: expected a list .* got 'label'"):
+        evaluate([0] * 5, [0] * 5, "label")
+
+
+def test_evaluate_stands_beside_the_folds():
+    assert indomer_tools.evaluate is evaluate
+    assert {"evaluate", "group_folds"} <= set(indomer_tools.__all__)
 
 
 def test_text_tells_what_was_resampled():
