@@ -178,8 +178,9 @@ def main(argv=None):
     scores = evaluate(
         scored["label"][:], predictions, scored.features["label"], groups=scored["video_id"][:]
     )
-    print(scores)
-    (args.out / "scores.json").write_text(json.dumps(scores.to_dict(), indent=2))
+    if int(os.environ.get("RANK", 0)) == 0:  # the first of several processes
+        print(scores)
+        (args.out / "scores.json").write_text(json.dumps(scores.to_dict(), indent=2))
     return scores
 
 

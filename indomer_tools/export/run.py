@@ -217,9 +217,11 @@ def _pool(plan: Plan, num_proc: int | None) -> Iterator[concurrent.futures.Execu
 
 
 def _was_killed(pool: concurrent.futures.Executor) -> bool:
-    """Whether the system killed a process of the pool; those that are left over are only ended."""
-    processes = getattr(pool, "_processes", None) or {}
-    return any(process.exitcode == -9 for process in processes.values())
+    """Whether the system killed a process of a broken pool, which is shut down here."""
+    processes = list((getattr(pool, "_processes", None) or {}).values())
+    # How they ended is known when nobody else waits for them.
+    pool.shutdown()
+    return any(process.exitcode == -9 for process in processes)
 
 
 def _n_processors() -> int:

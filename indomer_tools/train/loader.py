@@ -22,7 +22,7 @@ import indomer
 from indomer_files.schema import LABEL_COLUMNS
 from indomer_tools.train import streams
 from indomer_tools.train.collate import NO_LABEL, PaddingCollator
-from indomer_tools.train.processes import Agreement, find_process
+from indomer_tools.train.processes import Agreement, find_process, n_launched
 from indomer_tools.train.sampler import (
     LengthBucketSampler,
     check_limits,
@@ -245,6 +245,13 @@ class ClipLoader:
 
     def __iter__(self) -> Iterator[Any]:
         source = self._shared
+        if source.process == (0, 1) and self._process == (None, None) and n_launched() > 1:
+            warnings.warn(
+                f"{n_launched()} processes were started, but torch.distributed does not run: this "
+                "one gets all clips. Call init_process_group first, or make an Accelerator or "
+                "TrainingArguments (on a machine without GPU with cpu=True, use_cpu=True).",
+                stacklevel=2,
+            )
         epoch, self._n_given = self.epoch, self._start
         n_batches = self._n_given
         for batch, is_last in source.batches(epoch, self._start):

@@ -10,8 +10,9 @@ import indomer
 def find_process(rank: int | None = None, world_size: int | None = None) -> tuple[int, int]:
     """Number of this process and how many there are.
 
-    What is given counts first, then `torch.distributed`, then accelerate, where they run, then the
-    environment variables that torchrun sets.
+    What is given counts first, then `torch.distributed`, then accelerate, where they run. What
+    torchrun says does not count by itself: processes that do not talk to each other train a model
+    each, and should not have a part of the clips each.
 
     Raises:
         IndoMERError: Only one of the two is given, or they make no sense.
@@ -40,7 +41,12 @@ def _running_process() -> tuple[int, int]:
         if PartialState._shared_state:
             state = PartialState()
             return state.process_index, state.num_processes
-    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    return 0, 1
+
+
+def n_launched() -> int:
+    """Processes that torchrun has started."""
+    return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def is_distributed() -> bool:

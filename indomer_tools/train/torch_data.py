@@ -82,9 +82,16 @@ class ClipDataset:
 
     def __getitems__(self, indices: Sequence[int]) -> "ClipBatch":
         """Examples of a batch, which a `DataLoader` asks for at once."""
-        examples = [
-            {column: values[index] for column, values in self._columns.items()} for index in indices
-        ]
+        try:
+            examples = [
+                {column: values[index] for column, values in self._columns.items()}
+                for index in indices
+            ]
+        except TypeError as error:
+            raise indomer.IndoMERError(
+                f"expected numbers of rows, got {indices!r}. A sampler of batches, such as "
+                "LengthBucketSampler, is for batch_sampler=, not sampler=; train_loader does both."
+            ) from error
         if self._others is not None:
             for example, others in zip(examples, self._others.__getitems__(list(indices))):
                 example.update(others)

@@ -2,6 +2,7 @@
 
 import re
 
+import datasets
 import numpy as np
 import pytest
 
@@ -58,6 +59,9 @@ def test_disk_without_locks_is_told(release, tmp_path, reason):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    datasets.__version__ < "4", reason="datasets 3 waits for a lock of its own, where one was left"
+)
 def test_system_without_locks(release, tmp_path):
     """Newer versions of filelock have another way then."""
     status, line = command("flock", "ENOSYS", 0, "export", release, tmp_path / "out")

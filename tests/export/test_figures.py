@@ -59,7 +59,7 @@ def test_card_shows_every_figure_with_its_text(dummy_export):
 def test_odd_topics_are_shown_as_they_are(tmp_path):
     markdown_it = pytest.importorskip("markdown_it")
     pytest.importorskip("matplotlib")
-    topics = ["A|b", "x[1]$y$", "a*b*", "`q`", "<i>", "N\\x", "A topic with a very long name"]
+    topics = ["A|b", "x[1]$y$", "a*b*", "`q`", "<i>", "~~N~~", "A topic with a very long name"]
     train = writers.make_clips(len(topics))
     for clip, topic in zip(train, topics, strict=True):
         clip["id"] = f"clip_1_{topic}_1"

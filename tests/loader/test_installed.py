@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.faulty_runs import mounted, remount
 from tests.support.places import ROOT
 from tests.support.release_writers import make_clips, write_release
@@ -19,6 +21,7 @@ print(len(list(indomer.load_dataset(streaming=True, **options))))
 """
 
 
+@pytest.mark.slow
 def test_loads_from_a_read_only_folder(tmp_path):
     data = write_release(tmp_path / "data", make_clips(5), make_clips(2, first_video=50))
     files = tmp_path / "files" / "site-packages"

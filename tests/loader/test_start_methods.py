@@ -1,5 +1,6 @@
 """Programs that prepare with several processes, where Python starts processes anew."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -108,8 +109,9 @@ def test_program_from_stdin_ends(tmp_path, data, method):
         assert_told(status, out, err)
 
 
+@pytest.mark.slow
 def test_processes_that_are_forked_need_no_guard(tmp_path, data):
-    if "fork" not in __import__("multiprocessing").get_all_start_methods():
+    if "fork" not in multiprocessing.get_all_start_methods():
         pytest.skip("this system does not fork")
     status, out, err = run(tmp_path, data, _UNGUARDED, "fork")
     assert (status, out) == (0, "6\n"), err[-3000:]

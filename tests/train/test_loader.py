@@ -77,6 +77,13 @@ def test_each_epoch_has_each_clip_once(n_workers, train, load_train):
     assert len({frozenset(map(frozenset, epoch)) for epoch in epochs}) == 3
 
 
+@pytest.mark.slow
+def test_workers_that_are_spawned_give_the_same(train):
+    expected = names(make(train, num_workers=2))
+    spawned = make(train, num_workers=2, multiprocessing_context="spawn")
+    assert names(spawned) == expected
+
+
 def test_same_seed_gives_the_same_epochs(train):
     first, again, other = (make(train, seed=seed) for seed in (5, 5, 6))
     assert [names(first), names(first)] == [names(again), names(again)]
@@ -342,6 +349,15 @@ def test_state_of_a_stream_itself_is_told(load_train):
     assert len(clips(loader)) == N_CLIPS
 
 
+def test_processes_that_do_not_talk_get_all_clips_and_are_told(train, monkeypatch):
+    """Each trains a model of its own, as torchrun alone makes them."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.warns(UserWarning, match="2 processes were started, but torch.distributed") as told:
+        found = clips(make(train))
+    assert len(found) == N_CLIPS and told[0].filename == __file__
+
+
 def test_stream_shared_without_torch_distributed_is_refused(load_train):
     stream = load_train(streaming=True)
     with pytest.raises(indomer.IndoMERError, match="init_process_group first, or pass even="):
@@ -461,6 +477,17 @@ def test_sampler_made_anew_by_lightning_says_what_to_do(sampler, load_train):
     other = getattr(torch.utils.data, sampler)(torch_dataset(load_train()), **options)
     with pytest.raises(indomer.IndoMERError, match=f"{sampler}.*use train_loader"):
         LengthBucketSampler(other, batch_size=4, drop_last=False)
+
+
+def test_sampler_of_batches_taken_for_one_of_rows_says_what_to_do(load_train):
+    sampler = LengthBucketSampler(load_train(), 4)
+    clips = torch_dataset(load_train())
+    for options in ({"batch_size": 2}, {"batch_size": None}):
+        loader = torch.utils.data.DataLoader(
+            clips, sampler=sampler, collate_fn=PaddingCollator(), **options
+        )
+        with pytest.raises(indomer.IndoMERError, match="expected numbers of rows.*batch_sampler="):
+            next(iter(loader))
 
 
 def test_sampler_of_a_stream_says_what_to_do(load_train):

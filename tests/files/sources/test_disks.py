@@ -49,7 +49,8 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(data, tmp_path_factory):
     plain = [{"way": way} for way in ("features", "stream", "prepare")]
-    return outcomes(data, tmp_path_factory.mktemp("faults"), [*plain, *CASES])
+    checks = [{"way": "check", "FAIL_PATH": file, "FAIL_ERRNO": "5"} for file in READERS]
+    return outcomes(data, tmp_path_factory.mktemp("faults"), [*plain, *CASES, *checks])
 
 
 def test_without_a_fault_all_is_read(found):
@@ -69,10 +70,8 @@ def test_fault_is_one_error_that_names_the_file(found, data, number):
     assert "Fetch the file" not in message
 
 
-@pytest.mark.parametrize("file", READERS)
-def test_check_finds_what_cannot_be_read(data, tmp_path, file):
-    fault = {"FAIL_PATH": file, "FAIL_ERRNO": str(errno.EIO)}
-    (findings,) = outcomes(data, tmp_path, [{"way": "check", **fault}])
-    assert [where for where, example in findings["found"] if "could not be read" in example] == [
-        file
-    ]
+@pytest.mark.parametrize("number", range(len(READERS)), ids=READERS)
+def test_check_finds_what_cannot_be_read(found, number):
+    file, outcome = list(READERS)[number], found[number + 3 + len(CASES)]
+    unread = [where for where, example in outcome["found"] if "could not be read" in example]
+    assert unread == [file]
