@@ -26,8 +26,12 @@ def main(argv=None):
     # Joins the cluster of RAY_ADDRESS, or one of this machine; starts one where there is none.
     ray.init(num_cpus=args.num_cpus, ignore_reinit_error=True)
     options = {"config": args.config, "trim_padding": args.trim_padding}
+    release = indomer.Release(args.data_dir)
     if args.modalities:
         options["modalities"] = args.modalities
+    elif release.has_no_features():
+        options["modalities"] = release.modalities()
+        print(f"Modalities: {', '.join(options['modalities'])}")
     with planned(args.data_dir, args.out, **options) as plan:
         try:
             entries, sources = write(plan)
@@ -67,7 +71,7 @@ def parse_args(argv):
         "--modalities",
         type=several_of(indomer.MODALITIES),
         metavar="LIST",
-        help="text,audio,video or fewer; for the public files: text",
+        help="text,audio,video or fewer; default: all, or text where there are no features",
     )
     parser.add_argument("--num-cpus", type=int, help="processors of this machine; default: all")
     argv = join_values(sys.argv[1:] if argv is None else argv, {"--modalities": indomer.MODALITIES})

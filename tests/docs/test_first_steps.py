@@ -43,6 +43,7 @@ def run_session():
         yield block, printed.getvalue()
 
 
+@pytest.mark.slow
 def test_session_runs_on_the_public_files_and_prints_what_it_says(desk):
     pytest.importorskip("sklearn")
     if not LABELS.is_dir():

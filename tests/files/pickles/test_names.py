@@ -116,6 +116,7 @@ def test_endless_names_are_cut_off():
     assert len(found.found) == 10_000 and "10,000 names" in found.damage
 
 
+@pytest.mark.slow
 def test_objects_that_pile_up_end_the_list():
     found = listed(b"\x80\x02" + b"N" * 2_100_000 + b".")
     assert "objects are kept" in found.damage
