@@ -15,7 +15,7 @@ from tests.support.places import ROOT
 from tests.support.release_writers import contents
 
 DUMMY = ROOT / "dummy_data"
-SHARD = "data/7_class/split=train/train-00000-of-00002.parquet"
+SHARD = "data/7_class/split=train/train-00000-of-00001.parquet"
 
 
 @pytest.fixture(scope="module", autouse=True)
