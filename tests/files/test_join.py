@@ -142,7 +142,8 @@ def test_labels_that_disagree_json_wins_and_one_warning_counts(load, data, clips
     first, second = loaded["train"][:2]["emotion"]
     assert [indomer.EMOTIONS[first], indomer.EMOTIONS[second]] == ["ketakutan", "jijik"]
     assert loaded["train"][1]["text"] == clips[1]["text"]
-    (message,) = [record.getMessage() for record in caplog.records if "differ" in record.msg]
+    messages = [record.getMessage() for record in caplog.records]
+    (message,) = [message for message in messages if "differ" in message]
     assert "3 of 11 rows differ" in message
     assert "emotion: 2, sentiment: 1, text: 1" in message
 

@@ -103,6 +103,8 @@ class Run:
 
 def _run(call, scratch, arguments):
     os.setpgid(0, 0)
+    # A shell lets what it starts in the background ignore this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tempfile.tempdir = scratch
     datasets.disable_progress_bars()
     # Tracebacks of killed workers are not worth reading.
