@@ -111,7 +111,7 @@ def _check(folder, facts, is_trimmed):
     """Compare the names of all clips, and the frames of the first of each file, with the facts."""
     for split, clips in facts.items():
         n_seen = 0
-        for path in sorted(Path(folder).glob(f"{SPLITS[split]}*.parquet")):
+        for path in sorted(Path(folder).rglob(f"{SPLITS[split]}*.parquet")):
             with pq.ParquetFile(path) as file:
                 names = file.read(["sample_id"])["sample_id"].to_pylist()
                 first = file.read_row_group(0).slice(0, 1)
