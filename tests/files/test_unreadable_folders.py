@@ -96,6 +96,11 @@ class BrokenDisk(LocalFileSystem):
     broken = ""
     code = errno.EIO
 
+    @classmethod
+    def _strip_protocol(cls, path):
+        # Older versions know the names of their own protocol alone.
+        return super()._strip_protocol(str(path).removeprefix("broken://"))
+
     def ls(self, path, detail=False, **options):
         if path.rstrip("/").endswith(self.broken):
             raise OSError(self.code, os.strerror(self.code), path)

@@ -135,6 +135,7 @@ def test_frames_of_a_batch_are_limited(train):
 
 
 def test_clips_are_drawn_by_weight(load_train):
+    pytest.importorskip("sklearn")
     train = load_train()
     weights = sample_weights(train)
     loader = make(train, weights=weights)
