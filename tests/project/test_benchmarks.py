@@ -105,6 +105,7 @@ def release(modules, tmp_path):
     return tmp_path / "release", path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -131,6 +132,7 @@ def test_contender_gives_what_was_written(release, tmp_path, name):
     assert measure.measure(work, "batches", facts, seconds=0.05, **options).found["0 workers"] > 0
 
 
+@pytest.mark.slow
 def test_wrong_frames_are_noticed(release, tmp_path):
     import measure
 
@@ -144,6 +146,7 @@ def test_wrong_frames_are_noticed(release, tmp_path):
         measure.measure(BENCHMARKS / "work.py", "prepare", path, name="Memmap", **options)
 
 
+@pytest.mark.slow
 def test_swapped_labels_of_batches_are_noticed(release, tmp_path):
     pytest.importorskip("torch")
     import measure

@@ -32,6 +32,7 @@ def own_cache(tmp_path, monkeypatch):
 # --- text_baseline.py -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_text_baseline_beats_the_majority_class_on_the_release(label_dir, own_cache, capsys):
     import text_baseline
 
@@ -150,6 +151,7 @@ def test_fusion_learns_by_folds_without_validation(run, tmp_path):
     assert scores.macro_f1 > 0.9
 
 
+@pytest.mark.slow
 def test_fusion_resumed_in_the_middle_ends_with_the_same_weights(run, fusion, tmp_path):
     import torch
 
