@@ -17,6 +17,7 @@ import indomer
 import indomer_tools
 from tests.support.markdown import codes, page
 from tests.support.places import ROOT
+from tests.support.release_writers import unpickled
 
 RUNS_SCRIPTS = int(datasets.__version__.split(".")[0]) < 4
 
@@ -54,15 +55,12 @@ def _no_features(release):
 
 def _one_clip_less(release):
     path = release / "audio_feature" / "val_audio_features.pkl"
-    path.write_bytes(pickle.dumps(pickle.loads(path.read_bytes())[1:]))
+    path.write_bytes(pickle.dumps(unpickled(path)[1:]))
 
 
 def _other_width(release):
     path = release / "video_feature" / "train_video_features.pkl"
-    entries = [
-        entry | {"video_feature": np.ones((12, 5), "f4")}
-        for entry in pickle.loads(path.read_bytes())
-    ]
+    entries = [entry | {"video_feature": np.ones((12, 5), "f4")} for entry in unpickled(path)]
     path.write_bytes(pickle.dumps(entries))
 
 

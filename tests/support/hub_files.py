@@ -4,7 +4,7 @@ import contextlib
 import http.server
 import json
 import threading
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 READER, STRANGER = "hf_reader", "hf_stranger"
 
@@ -34,10 +34,10 @@ class _Request(http.server.BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._serve()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._serve(parse_qs(body.decode()))
 
-    def _serve(self):
+    def _serve(self, form=None):
         path = unquote(urlsplit(self.path).path)
         self.server.paths.append(path)
         kind, _, rest = path.removeprefix("/").partition("/user/")
@@ -61,6 +61,10 @@ class _Request(http.server.BaseHTTPRequestHandler):
             return self._send_file(self.server.folder / file)
         if action == "tree":
             return self._send_tree(file)
+        if action == "paths-info":
+            # What clients before 1.0 ask.
+            paths = [self.server.folder / name for name in (form or {}).get("paths", [])]
+            return self._answer([self._entry(path) for path in paths if path.exists()])
         if action in ("", "revision"):
             return self._answer({"id": f"user/{repo}", "sha": "0" * 40, "siblings": []})
         self._refuse(404, "EntryNotFound", f"not part of the stand-in: {path}")
@@ -69,17 +73,15 @@ class _Request(http.server.BaseHTTPRequestHandler):
         path = self.server.folder / folder
         if not path.is_dir():
             return self._refuse(404, "EntryNotFound", "no such folder")
-        self._answer(
-            [
-                {
-                    "type": "directory" if one.is_dir() else "file",
-                    "path": one.relative_to(self.server.folder).as_posix(),
-                    "size": 0 if one.is_dir() else one.stat().st_size,
-                    "oid": "1" * 40,
-                }
-                for one in sorted(path.iterdir())
-            ]
-        )
+        self._answer([self._entry(one) for one in sorted(path.iterdir())])
+
+    def _entry(self, path):
+        return {
+            "type": "directory" if path.is_dir() else "file",
+            "path": path.relative_to(self.server.folder).as_posix(),
+            "size": 0 if path.is_dir() else path.stat().st_size,
+            "oid": "1" * 40,
+        }
 
     def _send_file(self, path):
         if not path.is_file():
