@@ -36,6 +36,8 @@ SEEDS = sorted(ROOT.glob("tests/files/pickles/written/*/*.pkl"))
 MAX_BYTES = 4096
 MAX_SECONDS = 1
 MAX_KILOBYTES = 64_000
+# Python's unpickler makes room for as many objects as the highest place in which one is kept.
+MAX_PLACE = 1_000_000
 
 
 # --- What must hold -----------------------------------------------------------------------------
@@ -88,6 +90,9 @@ def content(frames):
 
 def check_against_pickle(clips, pickled):
     """What was read is what Python reads; where Python raises, there is nothing to compare."""
+    places = [place for opcode, place, _ in pickletools.genops(pickled) if "PUT" in opcode.name]
+    if max(places, default=0) > MAX_PLACE:
+        return
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
