@@ -149,6 +149,7 @@ def one_range(tmp_path):
         yield server
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_on_a_server_is_told(tmp_path, one_range, stored, damage, way):
@@ -160,6 +161,7 @@ def test_damage_on_a_server_is_told(tmp_path, one_range, stored, damage, way):
     assert not list(tmp_path.glob("cache/**/*.arrow"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["prepare", "stream"])
 @pytest.mark.parametrize("n_extra", [0, 5])
 def test_honest_file_on_a_server_loads(tmp_path, one_range, stored, way, n_extra):
@@ -178,6 +180,7 @@ def test_honest_file_on_a_server_loads(tmp_path, one_range, stored, way, n_extra
     assert len(found) == N_CLIPS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [4, 5, -2, -1])
 def test_attack_behind_any_foretold_clip_is_told(tmp_path, one_range, number):
     clips = make_clips(N_CLIPS, n_video=N_VIDEO)
