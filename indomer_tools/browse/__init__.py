@@ -1,0 +1,1 @@
+"""Looking at clips: one by itself, as data, in a terminal, as a plot and as a page."""
