@@ -27,7 +27,8 @@ from indomer_tools.export.contents import read_contents
 from indomer_tools.export.folder import MANIFEST
 from indomer_tools.wording import listed
 
-Row = dict[str, Any]
+# Column -> value.
+Example = dict[str, Any]
 
 # The default config first.
 _CONFIGS = sorted(CONFIGS, key=lambda name: name != indomer.IndoMER.DEFAULT_CONFIG_NAME)
@@ -43,7 +44,7 @@ class Clips(abc.ABC):
         missing: What is not there, in words, such as "audio features"; empty where all is.
     """
 
-    def __init__(self, folder: str, rows: list[Row], missing: Iterable[str]) -> None:
+    def __init__(self, folder: str, rows: list[Example], missing: Iterable[str]) -> None:
         self.folder, self.rows, self.missing = folder, rows, tuple(missing)
         self._places = {clip_key(row["video_name"]): i for i, row in enumerate(rows)}
         self._places |= {clip_key(row["sample_id"]): i for i, row in enumerate(rows)}
@@ -53,7 +54,7 @@ class Clips(abc.ABC):
         """Ids of all clips."""
         return [row["sample_id"] for row in self.rows]
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> Example:
         """The row of a clip, by its name with or without extension.
 
         Raises:
@@ -61,15 +62,23 @@ class Clips(abc.ABC):
         """
         return self.rows[self._place(name)]
 
-    def view(self, name: str) -> ClipView:
-        """One clip with its features.
+    def example(self, name: str) -> Example:
+        """All columns of a clip, features included, as float32 arrays with their padding.
 
         Raises:
             IndoMERError: There is none, or its features cannot be read.
         """
         place = self._place(name)
-        row = self.rows[place]
-        return clip_view({**row, **self._features(place)}, split=row["split"])
+        return {**self.rows[place], **self._features(place)}
+
+    def view(self, name: str) -> ClipView:
+        """One clip with its features, to be shown.
+
+        Raises:
+            IndoMERError: There is none, or its features cannot be read.
+        """
+        example = self.example(name)
+        return clip_view(example, split=example["split"])
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -88,7 +97,7 @@ class Clips(abc.ABC):
         return place
 
     @abc.abstractmethod
-    def _features(self, place: int) -> Row:
+    def _features(self, place: int) -> Example:
         """The columns of features of the clip at this place of `rows`."""
 
 
@@ -175,11 +184,11 @@ class _ReleasedClips(Clips):
             sources=config.sources,
         )
 
-    def _features(self, place: int) -> Row:
+    def _features(self, place: int) -> Example:
         row = self.rows[place]
         files = self._readers[row["split"]].feature_files(row["split"])
         self._opened |= {(row["split"], modality): file for modality, file in files.items()}
-        columns: Row = {}
+        columns: Example = {}
         for modality, file in files.items():
             name = row.get(f"{modality}_name") or row["sample_id"]
             # Any width may be looked at, and a clip without frames is one to look at, too.
@@ -200,7 +209,7 @@ class _ExportedClips(Clips):
     def __init__(self, folder: Path) -> None:
         contents = read_contents(folder)
         config = contents.default
-        rows: list[Row] = (
+        rows: list[Example] = (
             config.rows.astype(object).where(config.rows.notna(), None).to_dict("records")
         )
         self._columns = [name for name in config.features if name.endswith("_feature")]
@@ -215,7 +224,7 @@ class _ExportedClips(Clips):
         missing = [name for name in FEATURE_DIMS if f"{name}_feature" not in self._columns]
         super().__init__(str(folder), rows, (f"{name} features" for name in missing))
 
-    def _features(self, place: int) -> Row:
+    def _features(self, place: int) -> Example:
         if not self._columns:
             return {}
         number = bisect.bisect_right(self._starts, place) - 1
