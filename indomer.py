@@ -32,7 +32,6 @@ With datasets 3.x this file is a loading script; with every version it is a modu
 
 import dataclasses
 import hashlib
-import inspect
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +58,6 @@ try:
     from indomer_files import FeatureFile, IndoMERError, Release, UnsafePickleError, true_length
     from indomer_files.clips import ClipReader, row_ranges
     from indomer_files.code_digest import code_digest
-    from indomer_files.errors import is_disk_full
     from indomer_files.media import MediaFolder
     from indomer_files.options import (
         check_choice,
@@ -83,8 +81,7 @@ try:
         SENTIMENTS_EN,
     )
     from indomer_files.sources import absolute, with_token
-    from indomer_files.tables import BATCH_ROWS, make_tables
-    from indomer_files.versions import check_arrays_are_readable
+    from indomer_files.tables import make_tables
 except ModuleNotFoundError as _error:
     if _error.name is None or _error.name.partition(".")[0] != "indomer_files":
         raise
@@ -402,50 +399,6 @@ class IndoMER(PreparedTables, datasets.GeneratorBasedBuilder):
     def __getstate__(self) -> dict[str, Any]:
         # Open files stay behind when `datasets` sends the builder to another process.
         return {**super().__getstate__(), "_opened": None}
-
-    # What follows has to do with the ways of `datasets`, not with IndoMER.
-
-    def as_dataset(self, *args: Any, **options: Any) -> Any:
-        if self.config.feature_dims:
-            check_arrays_are_readable(datasets.__version__, pa.__version__)
-        return super().as_dataset(*args, **options)
-
-    def _n_rows(self, split: Any) -> int:
-        sizes = {name: info.num_examples for name, info in self.info.splits.items()}
-        spec = "+".join(sizes) if str(split) == "all" else str(split)
-        parts = datasets.ReadInstruction.from_spec(spec).to_absolute(sizes)
-        return sum(part.to - part.from_ for part in parts)
-
-    def _prepare_split_single(self, **kwargs: Any) -> Iterator[Any]:
-        """Prepare from `_generate_tables`, two to three times as fast as from examples.
-
-        `GeneratorBasedBuilder` copies each array three times between `yield` and disk. Keys need
-        no check for duplicates here: `read_rows` has refused them.
-        """
-        wanted = ("gen_kwargs", "fpath", "file_format", "max_shard_size", "job_id")
-        prepare = datasets.ArrowBasedBuilder._prepare_split_single
-        known = tuple(inspect.signature(prepare).parameters)[1:]
-        # Both are private methods: where they have changed, the public way still works.
-        if set(known) == set(wanted) <= set(kwargs) and self.info.features == self._features():
-            # The tables are batches already: the writer should not cut them up.
-            self._writer_batch_size = BATCH_ROWS
-            steps = prepare(self, **{name: kwargs[name] for name in wanted})
-        else:
-            steps = super()._prepare_split_single(**kwargs)
-        try:
-            yield from steps
-        except datasets.exceptions.DatasetGenerationError as error:
-            # `datasets` wraps what goes wrong while it writes; the cause is what can be acted upon,
-            # and would not find its way out of another process.
-            cause = error.__cause__
-            if isinstance(cause, IndoMERError):
-                raise cause from None
-            if isinstance(cause, OSError) and is_disk_full(cause):
-                raise IndoMERError(
-                    f"{self._cache_dir_root}: {cause.strerror}. Make room there, or pass another "
-                    "cache_dir. What was written of the tables has been deleted."
-                ) from cause
-            raise
 
 
 def load_dataset(

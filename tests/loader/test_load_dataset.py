@@ -12,6 +12,7 @@ import pytest
 from datasets.distributed import split_dataset_by_node
 
 import indomer
+from indomer_files.prepared import PreparedTables
 from tests.support.release_writers import (
     assert_same_bits,
 )
@@ -223,7 +224,7 @@ def test_stream_shuffles_all_examples(load, data, train_ids):
 def test_preparing_both_ways_gives_the_same_table(load, data, tmp_path, monkeypatch):
     """The fast way uses a private method of `datasets`; the public one must do as well."""
     fast = load("7_class", data, trim_padding=True)
-    monkeypatch.delattr(indomer.IndoMER, "_prepare_split_single")
+    monkeypatch.delattr(PreparedTables, "_prepare_split_single")
     slow = load("7_class", data, trim_padding=True, cache_dir=tmp_path / "slow")
     for split in fast:
         assert fast[split].features == slow[split].features

@@ -31,7 +31,10 @@ ALLOWED = {
         _COMPARED
     ),
     ("tests/loader/test_load_dataset.py", "indomer.IndoMER._generate_examples"): _COMPARED,
-    ("tests/loader/test_load_dataset.py", "indomer.IndoMER._prepare_split_single"): _COMPARED,
+    (
+        "tests/loader/test_load_dataset.py",
+        "indomer_files.prepared.PreparedTables._prepare_split_single",
+    ): _COMPARED,
 }
 
 
