@@ -53,6 +53,13 @@ class Ends:
         else:
             self.n_full += 1
 
+    def extend(self, other: "Ends") -> None:
+        """Add what other clips tell."""
+        self.end += other.end
+        self.start += other.start
+        self.both += other.both
+        self.n_full += other.n_full
+
     def __len__(self) -> int:
         return len(self.end) + len(self.start) + len(self.both) + self.n_full
 

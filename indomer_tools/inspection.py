@@ -18,7 +18,7 @@ from indomer_files import FeatureFile, IndoMERError
 from indomer_files.columns import GEMAPS, OPENFACE, OPENFACE_BLOCKS, are_openface
 from indomer_files.features import stored_beginning, stored_references
 from indomer_files.file_kinds import describe_other_than
-from indomer_files.padding import true_length
+from indomer_files.padding import true_length, true_start
 from indomer_files.pickles import Reference
 from indomer_files.safe_text import safe_text
 from indomer_files.schema import FEATURE_DIMS
@@ -167,7 +167,7 @@ def _contents(file: FeatureFile) -> dict[str, str]:
         "frames": _counted(frames, "T"),
         "width": f"{_counted(widths, 'D')}{_modality_words(widths)}",
         "dtype": _counted(dtypes, ""),
-        "padding": _padding_words(arrays),
+        "padding": _padding_words(file, arrays),
         "columns": _column_words(widths, arrays),
     }
 
@@ -190,21 +190,25 @@ def _modality_words(widths: Counter[int]) -> str:
     return f"; published features have {listed([f'{d} ({m})' for m, d in FEATURE_DIMS.items()])}"
 
 
-def _padding_words(arrays: Sequence[Any]) -> str:
-    """Where all-zero frames lie in some clips."""
+def _padding_words(file: FeatureFile, arrays: Sequence[Any]) -> str:
+    """At which end the clips are padded, and where all-zero frames lie in some of them."""
     n_end = n_start = n_frames = n_clips_end = n_clips_start = 0
     for array in arrays:
         end = len(array) - true_length(array)
-        start = len(array) - true_length(array[::-1]) if end < len(array) else 0
+        start = true_start(array) if end < len(array) else 0
         n_frames, n_end, n_start = n_frames + len(array), n_end + end, n_start + start
         n_clips_end, n_clips_start = n_clips_end + bool(end), n_clips_start + bool(start)
     looked = f"of {len(arrays)} clips looked at"
     share = (n_end + n_start) / max(1, n_frames)
+    try:
+        side = f"at the {file.padding}"
+    except IndoMERError:
+        side = "not to be told, for clips contradict each other"
     if not n_end and not n_start:
         return f"none, {looked}"
     return (
-        f"all-zero frames at the end of {n_clips_end}, at the start of {n_clips_start} {looked}; "
-        f"{share:.0%} of their frames"
+        f"{side}; all-zero frames at the end of {n_clips_end}, at the start of {n_clips_start} "
+        f"{looked}; {share:.0%} of their frames"
     )
 
 
@@ -212,7 +216,7 @@ def _column_words(widths: Counter[int], arrays: Sequence[Any]) -> str:
     """Names of the columns, where they are known."""
     if set(widths) == {len(GEMAPS)}:
         return f"18, as openSMILE orders those of GeMAPSv01b: {', '.join(GEMAPS)}"
-    clips = [array[: true_length(array)] for array in arrays]
+    clips = [array[true_start(array) : true_length(array)] for array in arrays]
     if are_openface(clips):
         blocks = ", ".join(f"{name} {len(names)}" for name, names in OPENFACE_BLOCKS.items())
         return f"values fit those of OpenFace 2.2 in its order: {blocks}"

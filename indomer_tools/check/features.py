@@ -32,14 +32,20 @@ class _Part:
 
 @dataclasses.dataclass(frozen=True)
 class _Read:
-    """A feature file that was read: its index, what its frames have or what went wrong."""
+    """A feature file that was read: its index, what its frames have or what went wrong.
+
+    Its padding is "end" or "start", or "mixed" where its clips contradict each other.
+    """
 
     file: FeatureFile | None
     found: Frames | IndoMERError | OSError
     sha256: str | None
+    padding: str = "end"
 
 
-def check_features(report: Report, files: Files, labels: LabelFiles, progress: bool) -> None:
+def check_features(
+    report: Report, files: Files, labels: LabelFiles, progress: bool, padding: str = "auto"
+) -> None:
     """Read all feature files once; check their form, their frames, and that they fit the labels.
 
     Args:
@@ -47,6 +53,7 @@ def check_features(report: Report, files: Files, labels: LabelFiles, progress: b
         files: Those of the release.
         labels: The label files.
         progress: Show a progress bar, if stderr is a terminal.
+        padding: The end at which the files are padded; see `indomer.IndoMERConfig`.
     """
     release = files.release
     parts = [
@@ -67,7 +74,9 @@ def check_features(report: Report, files: Files, labels: LabelFiles, progress: b
         executor(1) as whole,
         executor(1) as halves,
     ):
-        waiting = [whole.submit(_read, files, part.path, advance, halves) for part in parts]
+        waiting = [
+            whole.submit(_read, files, part.path, padding, advance, halves) for part in parts
+        ]
         for part, read in zip(parts, waiting):
             _report(report, files, labels, part, read.result())
 
@@ -75,19 +84,30 @@ def check_features(report: Report, files: Files, labels: LabelFiles, progress: b
 def _read(
     files: Files,
     path: str,
+    padding: str,
     on_clip: Callable[[int], object],
     halves: concurrent.futures.Executor,
 ) -> _Read:
     digest = files.digest(path)
     try:
-        with contextlib.closing(FeatureFile(path, files.release.fs)) as file:
+        with FeatureFile(path, files.release.fs, padding=padding) as file:
             middle = len(file) // 2
             rest = halves.submit(_read_rest, files, path, middle, on_clip)
             found = scan(file, list(file)[:middle], on_clip)
             found.add(rest.result())
-            return _Read(file, found, digest)
+            return _Read(file, found, digest, _padding(file, found, padding))
     except (IndoMERError, OSError) as error:
         return _Read(None, error, digest)
+
+
+def _padding(file: FeatureFile, found: Frames, padding: str) -> str:
+    """What the loader takes the padding for, unless one of all clips contradicts another."""
+    try:
+        side = file.padding
+    except IndoMERError:
+        return "mixed"
+    is_told = padding != "auto" or len(file.lengths()) > 1
+    return side if is_told or not found.ends.is_contradiction else "mixed"
 
 
 def _read_rest(files: Files, path: str, middle: int, on_clip: Callable[[int], object]) -> Frames:
@@ -115,9 +135,11 @@ def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read:
         row |= {"protocol": file.protocol, "numpy": _numpy_generation(file)}
         _check_joined(report, labels, part, shown, {clip_key(name) for name in file})
         _check_form(report, shown, part.modality, file)
-        _check_values(report, shown, found, len(file))
+        _check_padding(report, shown, found, file, read.padding)
+        _check_values(report, shown, found)
         report.tables["features"].append(
-            {"modality": part.modality, "split": part.split} | _describe(shown, file, found)
+            {"modality": part.modality, "split": part.split}
+            | _describe(shown, file, found, read.padding)
         )
 
 
@@ -152,13 +174,18 @@ def _check_joined(
     report.add("features-without-clip", shown, sorted(keys - wanted), total=len(keys))
 
 
-def _describe(path: str, file: FeatureFile, found: Frames) -> dict[str, Any]:
+def _describe(path: str, file: FeatureFile, found: Frames, padding: str) -> dict[str, Any]:
     """The row of a feature file in the table `features`."""
     shapes = Counter(file.shape(name) for name in file)
     dtypes = Counter(str(file.dtype(name)) for name in file)
     n_frames = sum(shape[0] * count for shape, count in shapes.items())
     n_values = sum(shape[0] * shape[1] * count for shape, count in shapes.items())
-    n_padded = sum(file.shape(name)[0] - length for name, length in zip(file, found.lengths))
+    counts = [file.shape(name)[0] for name in file]
+    if padding == "start":
+        lengths = [count - start for count, start in zip(counts, found.starts)]
+    else:
+        lengths = found.stops
+    n_padded = n_frames - sum(lengths)
     return {
         "path": path,
         "clips": len(file),
@@ -166,14 +193,26 @@ def _describe(path: str, file: FeatureFile, found: Frames) -> dict[str, Any]:
         "frames": ", ".join(str(shape) for shape in sorted({shape[0] for shape in shapes})[:5]),
         "width": ", ".join(str(shape) for shape in sorted({shape[1] for shape in shapes})[:5]),
         "payload_bytes": n_values * np.dtype(next(iter(dtypes), "f4")).itemsize,
-        "padding_end": "start" if len(found.leading) > len(file) / 2 else "end",
+        "padding_end": padding,
+        "padding_told_by": {"end": len(found.ends.end), "start": len(found.ends.start)},
         "padding_frames": n_padded,
-        "leading_frames": sum(found.leading.values()),
-        "padding_share": (n_padded + sum(found.leading.values())) / max(1, n_frames),
+        "padding_share": n_padded / max(1, n_frames),
+        "other_end_frames": sum(_at_other_end(file, found, padding).values()),
         "lost_frames": sum(map(len, found.lost.values())),
-        "full_clips": sum(file.shape(one)[0] == n for one, n in zip(file, found.lengths)),
+        "full_clips": sum(count == length for count, length in zip(counts, lengths)),
         "constant_columns": len(found.columns.values()),
-        "lengths": _length_figures(np.array(found.lengths or [0])),
+        "lengths": _length_figures(np.array(lengths or [0])),
+    }
+
+
+def _at_other_end(file: FeatureFile, found: Frames, padding: str) -> dict[str, int]:
+    """Clip -> all-zero frames at the end that is not padded, for clips that have others, too."""
+    if padding != "start":
+        return found.leading
+    return {
+        name: n_zero
+        for name, stop in zip(file, found.stops)
+        if stop and (n_zero := file.shape(name)[0] - stop)
     }
 
 
@@ -215,7 +254,40 @@ def _check_form(report: Report, path: str, modality: str, file: FeatureFile) -> 
         )
 
 
-def _check_values(report: Report, path: str, found: Frames, n_clips: int) -> None:
+def _check_padding(
+    report: Report, path: str, found: Frames, file: FeatureFile, padding: str
+) -> None:
+    """Clips that contradict each other, and all-zero frames that are no padding."""
+    if padding == "mixed":
+        zeros = {
+            "start": dict(zip(file, found.starts)),
+            "end": {name: file.shape(name)[0] - stop for name, stop in zip(file, found.stops)},
+        }
+        clips = {"start": found.ends.start, "end": found.ends.end or found.ends.both}
+        # The smaller part is the one to look at.
+        few, many = sorted(clips, key=lambda side: len(clips[side]))
+        report.add(
+            "feature-padding-mixed",
+            path,
+            [f"{name}: {zeros[few][name]:,} frames at its {few}" for name in clips[few]],
+            side=few,
+            other=many,
+            others=len(clips[many]),
+            first=clips[many][0],
+        )
+        return
+    counts = _at_other_end(file, found, padding)
+    report.add(
+        "feature-zero-ends",
+        path,
+        _counted(counts, "frames"),
+        side="start" if padding == "end" else "end",
+        clips=len(file),
+        total=sum(counts.values()),
+    )
+
+
+def _check_values(report: Report, path: str, found: Frames) -> None:
     """What the pass over a file found to be wrong with its values."""
     report.add("feature-nan", path, _counted(found.nan, "values"), total=sum(found.nan.values()))
     report.add(
@@ -224,20 +296,13 @@ def _check_values(report: Report, path: str, found: Frames, n_clips: int) -> Non
         _counted(found.infinite, "values"),
         total=sum(found.infinite.values()),
     )
-    report.add("feature-zero-clip", path, found.empty, total=n_clips)
+    report.add("feature-zero-clip", path, found.empty, total=len(found.stops))
     n_lost = sum(map(len, found.lost.values()))
     report.add(
         "feature-lost-frames",
         path,
         [f"{name}: frames {_ranges(frames)}" for name, frames in found.lost.items()],
         total=n_lost,
-    )
-    report.add(
-        "feature-padded-start",
-        path,
-        _counted(found.leading, "frames"),
-        clips=n_clips,
-        total=sum(found.leading.values()),
     )
     report.add(
         "feature-constant",

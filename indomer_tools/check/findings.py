@@ -4,7 +4,7 @@ import dataclasses
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from indomer_files.safe_text import safe_text
@@ -137,7 +137,7 @@ class Report:
                 f"{entry['path']}: {entry['clips']:,} clips, {entry['dtype']}, "
                 f"T {entry['frames']}, width {entry['width']}; true length "
                 f"{lengths['min']} to {lengths['max']}, median {lengths['median']:g}; "
-                f"{entry['padding_share']:.0%} of the bytes are padding"
+                f"{_padding_words(entry)}"
             )
         yield ", ".join(
             f"{self.count(severity)} {severity}{'' if self.count(severity) == 1 else 's'}"
@@ -151,6 +151,18 @@ def release_words(release: str) -> str:
         "unknown": "no published release is known to have these class counts",
         "announced": "the announced release of 2,285 clips",
     }.get(release, f"release {release}")
+
+
+def _padding_words(entry: Mapping[str, Any]) -> str:
+    """How much of a feature file is padding, at which end, and what tells it."""
+    share = f"{entry['padding_share']:.0%} of the bytes are padding"
+    if not entry["padding_frames"]:
+        return share
+    side, told_by = entry["padding_end"], entry["padding_told_by"]
+    if side == "mixed":
+        return f"{share} at both ends"
+    told = f", as {told_by[side]:,} clips tell" if told_by[side] else ""
+    return f"{share} at the {side}{told}"
 
 
 def _in_number(message: str, count: int) -> str:

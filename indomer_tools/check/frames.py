@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indomer_files import FeatureFile, true_length
+from indomer_files.padding import Ends, is_zero, true_start
 
 # Columns that are looked at first to find all-zero frames.
 _N_PROBES = 4
@@ -22,14 +23,18 @@ class Frames:
     """What one pass over a feature file finds.
 
     Args:
-        lengths: Frames before the trailing padding, for each clip.
+        ends: What the first and last frames of clips tell of the padding.
+        starts, stops: All-zero frames at the start, and frames before those at the end, for each
+            clip. One of the two is padding.
         nan, infinite: Clip -> how many values.
         leading, lost: Clip -> how many all-zero frames at its start; between other frames.
         empty: Clips without any frame that is not zero.
         columns: Columns that have only one value.
     """
 
-    lengths: list[int] = dataclasses.field(default_factory=list)
+    ends: Ends = dataclasses.field(default_factory=Ends)
+    starts: list[int] = dataclasses.field(default_factory=list)
+    stops: list[int] = dataclasses.field(default_factory=list)
     nan: dict[str, int] = dataclasses.field(default_factory=dict)
     infinite: dict[str, int] = dataclasses.field(default_factory=dict)
     leading: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -39,7 +44,9 @@ class Frames:
 
     def add(self, other: "Frames") -> None:
         """Add what was found in the clips that follow these in the file."""
-        self.lengths += other.lengths
+        self.ends.extend(other.ends)
+        self.starts += other.starts
+        self.stops += other.stops
         self.empty += other.empty
         for name in ("nan", "infinite", "leading", "lost"):
             getattr(self, name).update(getattr(other, name))
@@ -62,28 +69,31 @@ def scan(
         IndoMERError: The file is cut short, no pickle, or of another form.
     """
     found = Frames()
-    for name, frames, length in _clips(file, file if names is None else names):
-        found.lengths.append(length)
-        _look_at(found, name, frames[:length])
+    for name, frames in _clips(file, file if names is None else names):
+        begins_with_zero = is_zero(frames[:1].tobytes())
+        found.starts.append(true_start(frames) if begins_with_zero else 0)
+        found.stops.append(true_length(frames))
+        found.ends.add(name, begins_with_zero, found.stops[-1] < len(frames))
+        _look_at(found, name, frames[: found.stops[-1]])
         if on_clip is not None:
             on_clip(frames.nbytes)
     return found
 
 
-def _clips(file: FeatureFile, names: Iterable[str]) -> Iterator[tuple[str, npt.NDArray[Any], int]]:
-    """Yield (clip, array in memory that is used again, frames before the trailing padding)."""
+def _clips(file: FeatureFile, names: Iterable[str]) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield (clip, array as it lies in the file, in memory that is used again)."""
     room = np.empty(0, np.float32)
     for name in names:
         n_frames, dim = file.shape(name)
-        if file.dtype(name) == np.float32:
+        if file.dtype(name) == np.float32 and n_frames * dim:
             if room.size < n_frames * dim:
                 room = np.empty(n_frames * dim, np.float32)
             frames = room[: n_frames * dim].reshape(n_frames, dim)
-            yield name, frames, file.read_into(name, frames) if frames.size else 0
+            file.read_stored(name, frames)
+            yield name, frames
         else:
             # Cast to float32, a large float64 would become infinite.
-            frames = file[name]
-            yield name, frames, true_length(frames)
+            yield name, file[name]
 
 
 def _look_at(found: Frames, name: str, body: npt.NDArray[Any]) -> None:

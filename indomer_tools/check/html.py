@@ -398,8 +398,8 @@ def _features(entries: Sequence[Mapping[str, Any]] | None) -> str:
         return ""
     panels = "".join(map(_feature_panel, entries))
     return (
-        '<section><h2>Features</h2><p class="lead">True lengths: frames before the trailing '
-        f'all-zero padding.</p><div class="grid wide">{panels}</div></section>'
+        '<section><h2>Features</h2><p class="lead">True lengths: frames without the all-zero '
+        f'padding.</p><div class="grid wide">{panels}</div></section>'
     )
 
 
@@ -412,7 +412,7 @@ def _feature_panel(entry: Mapping[str, Any]) -> str:
         lambda i: f"{edges[i]:.0f} to {edges[i + 1]:.0f} frames",
         "frames",
     )
-    share = entry["padding_share"]
+    share, side = entry["padding_share"], entry["padding_end"]
     facts = (
         f"{entry['clips']:,} clips of {entry['dtype']}, T {entry['frames']}, width "
         f"{entry['width']}. Median {lengths['median']:,.0f} frames, 95 % have up to "
@@ -420,7 +420,7 @@ def _feature_panel(entry: Mapping[str, Any]) -> str:
     )
     padding = _bar_row(
         "padding",
-        f"at the {entry['padding_end']}",
+        {"mixed": "at both ends"}.get(side, f"at the {side}"),
         [(share, "#98a2ae")],
         f"{share:.0%} <small>{size_words(share * entry['payload_bytes'])}</small>",
     )

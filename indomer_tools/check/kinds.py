@@ -279,10 +279,18 @@ KINDS = {
         "{n} [clip has|clips have] all-zero frames between others (frames in all: {total:,}).",
         "Detection failed in these frames: mask them, they are not padding.",
     ),
-    "feature-padded-start": Kind(
+    "feature-padding-mixed": Kind(
+        "error",
+        "{n} [clip has|clips have] all-zero frames at the {side} alone, {others:,} at the {other} "
+        "alone (first: {first!r}).",
+        "Where the zeros of one side are the clips' own, say at which end the file is padded: "
+        "padding='{other}', or --padding {other}. If it mixes both, have it written again.",
+    ),
+    "feature-zero-ends": Kind(
         "warning",
-        "{n} of {clips:,} clips [begins|begin] with all-zero frames (frames in all: {total:,}).",
-        "trim_padding and the length columns look at the end alone: mask the start as well.",
+        "{n} of {clips:,} clips [has|have] all-zero frames of [its|their] own at the {side} "
+        "(frames in all: {total:,}).",
+        "They are no padding and are kept: mask them, or see why nothing was detected in them.",
     ),
     "feature-constant": Kind(
         "warning",

@@ -10,6 +10,8 @@ rest is checked all the same.
 import os
 
 from indomer_files import IndoMERError, Release
+from indomer_files.options import check_choice
+from indomer_files.padding import PADDINGS
 from indomer_tools.check import published_card
 from indomer_tools.check.features import check_features
 from indomer_tools.check.files import Files, check_files
@@ -22,7 +24,10 @@ from indomer_tools.check.verdict import verdict
 
 
 def check(
-    data_dir: str | os.PathLike[str], sha256: bool | None = None, progress: bool = False
+    data_dir: str | os.PathLike[str],
+    sha256: bool | None = None,
+    progress: bool = False,
+    padding: str = "auto",
 ) -> Report:
     """Check every file of a release, and how they go together.
 
@@ -31,18 +36,20 @@ def check(
         sha256: Whether to compute the sha256 of files: of all, of none, or of those up to
             `files.HASHED_BYTES` (None).
         progress: Show a progress bar while features are read, if stderr is a terminal.
+        padding: The end at which feature files are padded: "end", "start", or "auto" to find it.
 
     Returns:
         Report: Findings, the worst first, and tables of what the release contains.
 
     Raises:
-        IndoMERError: There is no such folder, or nothing of a release in it.
+        IndoMERError: There is no such folder, or nothing of a release in it; another `padding`.
     """
     if os.path.isfile(data_dir):
         raise IndoMERError(
             f"{os.fspath(data_dir)}: this is a file. To look into it: indomer inspect "
             f"{os.fspath(data_dir)}; to check a release, give its folder."
         )
+    check_choice("padding", padding, PADDINGS)
     release = Release(data_dir)
     report, files = Report(str(data_dir)), Files(release, sha256)
     check_files(report, files)
@@ -54,7 +61,7 @@ def check(
     published_card.check_card(report, labels, counts)
     check_transcripts(report, labels)
     # Last, and not at the same time as the above: threads would wait for the interpreter.
-    check_features(report, files, labels, progress)
+    check_features(report, files, labels, progress, padding)
     report.sort()
     report.verdict = verdict(report, release)
     return report

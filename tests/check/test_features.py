@@ -36,7 +36,7 @@ def test_scan_takes_every_dtype(dtype):
     frames = [values(5, 3, dtype), values(8, 0, dtype)]
     frames[0][2] = 0
     found = check_features.scan(feature_file(frames))
-    assert found.lengths == [5, 8]
+    assert found.stops == [5, 8]
     assert found.lost == {"clip_1_Book_1.wav": [2]}
     assert not (found.nan or found.infinite or found.leading or found.empty)
 
@@ -53,7 +53,7 @@ def test_scan_tells_what_is_lost_from_what_is_padded():
     found = check_features.scan(feature_file([frames]))
     name = "clip_1_Book_1.wav"
     assert (found.leading, found.lost) == ({name: 3}, {name: [5, 6]})
-    assert found.lengths == [8]
+    assert (found.starts, found.stops) == ([3], [8])
 
 
 @pytest.mark.parametrize("array", [np.zeros((4, 18), "f4"), np.full((4, 18), -0.0, "f4"),
@@ -105,7 +105,7 @@ def test_scan_in_two_parts_finds_what_one_finds(middle):
     found = check_features.scan(file, names[:middle])
     found.add(check_features.scan(file, names[middle:]))
     assert found.columns.values() == whole.columns.values() == {1: 2.5, 2: -1}
-    for field in ("lengths", "nan", "infinite", "leading", "lost", "empty"):
+    for field in ("ends", "starts", "stops", "nan", "infinite", "leading", "lost", "empty"):
         assert getattr(found, field) == getattr(whole, field), field
     assert whole.leading and whole.empty and whole.nan
 

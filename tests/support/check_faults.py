@@ -583,7 +583,7 @@ FAULTS = [
     ),
     Fault("feature-lost-frames", _lost_frames, 2, VIDEO, "clip_28_Cooking_3.mp4: frames 2-3"),
     Fault(
-        "feature-padded-start",
+        "feature-zero-ends",
         lambda folder: edit_array(folder, "audio", _fill(slice(0, 2), 0)),
         1,
         AUDIO,
