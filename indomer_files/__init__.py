@@ -7,7 +7,8 @@ with FeatureFile("video_feature/val_video_features.pkl") as features:
 """
 
 from indomer_files.errors import IndoMERError, UnsafePickleError
-from indomer_files.features import FeatureFile, true_length
+from indomer_files.features import FeatureFile
+from indomer_files.padding import true_length
 from indomer_files.release import Release
 from indomer_files.version import __version__
 

@@ -1,4 +1,4 @@
-"""Feature pickles as mappings from clip name to array, and the padding of arrays."""
+"""Feature pickles as mappings from clip name to array."""
 
 import functools
 import math
@@ -12,7 +12,10 @@ from fsspec.spec import AbstractFileSystem
 
 from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, UnsafePickleError
+from indomer_files.feature_arrays import FeatureArrays
 from indomer_files.file_kinds import describe_other_than
+from indomer_files.options import check_choice
+from indomer_files.padding import PADDINGS
 from indomer_files.pickles import (
     Limits,
     PickleIndex,
@@ -84,7 +87,7 @@ PICKLE_RULES = Rules(
 )
 
 
-class FeatureFile:
+class FeatureFile(FeatureArrays):
     """A feature pickle as a mapping from clip name to array, read without running anything.
 
     Opening reads nothing; the index grows as far as it is needed, and a clip's frames are read
@@ -101,6 +104,7 @@ class FeatureFile:
             Of a file on a server, clips are then looked for where one of these foretells.
         rules: What is known of the pickle, and the limits to what it may ask for.
         storage_options: Keyword arguments of the file system of an address, such as `token`.
+        padding: The end at which all clips are padded: "end", "start", or "auto" to find it.
 
     Raises:
         UnsafePickleError: The file asks for more than arrays need; on first use.
@@ -114,13 +118,14 @@ class FeatureFile:
         orders: Callable[[], Iterable[list[str]]] | None = None,
         rules: Rules = PICKLE_RULES,
         storage_options: dict[str, Any] | None = None,
+        padding: str = "auto",
     ) -> None:
+        check_choice("padding", padding, PADDINGS)  # before a file is opened
         self._source, self._rules = _open(path, fs, storage_options), rules
-        self.name = self._source.name
-        orders = orders if self._source.is_remote else None
+        super().__init__(self._source.name, padding)
+        self.is_remote = self._source.is_remote
+        orders = orders if self.is_remote else None
         self._index = PickleIndex(self._source, rules, clip_key, orders)
-        # Clip name -> frames before the padding, for clips that were read.
-        self._lengths: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._index.arrays())
@@ -132,7 +137,7 @@ class FeatureFile:
         return isinstance(name, str) and self._index.find(clip_key(name)) is not None
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        """Read one clip: a new array of shape (T, D), in the stored dtype."""
+        """Read one clip as it lies in the file: a new array of shape (T, D), in its dtype."""
         clip = self._clip(name)
         if clip.payload.is_plain:
             frames = np.empty(clip.shape, clip.dtype, order="F" if clip.fortran else "C")
@@ -149,63 +154,64 @@ class FeatureFile:
         order: Literal["C", "F"] = "F" if clip.fortran else "C"
         return np.array(stored.reshape(clip.shape, order=order), order="K")
 
-    def read_into(self, name: str, frames: npt.NDArray[np.float32]) -> int:
-        """Read one clip into a C-contiguous float32 array of its shape, (T, D).
+    @property
+    def n_looked_at(self) -> tuple[int, int]:
+        if self.is_remote:
+            return (12, 48) if self._source.gives_ranges else (3, 12)
+        return super().n_looked_at
 
-        Returns:
-            int: How many frames there are before the trailing all-zero ones; see `true_length`.
-        """
+    def lengths(self) -> set[int]:
+        return {clip.shape[0] for clip in self._index.known()}
+
+    def spread_names(self, n_clips: int) -> list[str]:
+        first = self._index.spread(1)
+        # Neither a server nor a file that has to be decoded is read to its end for this.
+        if first and first[0].payload.is_plain and not self.is_remote:
+            self._index.complete()
+        return [clip.name for clip in self._index.spread(n_clips)]
+
+    def reads_rows(self, name: str) -> bool:
         clip = self._clip(name)
-        if clip.is_float32:
-            self._source.read_into(clip.payload.start, frames)
-            length = true_length(frames)
-        else:
-            stored = self[name]
-            frames[:] = stored
-            length = true_length(stored)
-        self._lengths[clip.name] = length
-        return length
+        return clip.payload.is_plain and not clip.fortran
 
-    def read_trimmed(
-        self, name: str, room: npt.NDArray[np.float32] | None = None
-    ) -> npt.NDArray[np.float32]:
-        """Read the frames of one clip before its trailing all-zero ones.
-
-        Padding is read, and told from frames, the first time only.
-
-        Args:
-            name: Clip name.
-            room: Memory for the clip with its padding, as `read_into` takes it.
-
-        Returns:
-            np.ndarray: A new float32 array of shape (true length, D).
-        """
+    def read_rows(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+        if not self.reads_rows(name):
+            return self[name][start:stop]
         clip = self._clip(name)
-        length = self._lengths.get(clip.name)
-        if length is None or not clip.is_float32:
-            room = np.empty(clip.shape, np.float32) if room is None else room
-            return np.array(room[: self.read_into(name, room)])
-        frames = np.empty((length, clip.shape[1]), np.float32)
+        frames = np.empty((stop - start, clip.shape[1]), clip.dtype)
+        self._source.read_into(clip.payload.start + start * _frame_bytes(clip), frames)
+        return frames
+
+    def read_ends(self, names: Iterable[str]) -> list[tuple[bytes, bytes]]:
+        names = list(names)
+        if not all(map(self.reads_rows, names)):
+            return super().read_ends(names)
+        spans = []
+        for clip in map(self._clip, names):
+            start, n_bytes = clip.payload.start, _frame_bytes(clip)
+            stop = start + clip.payload.stored
+            spans += [(start, start + n_bytes), (stop - n_bytes, stop)]
+        # Together: each would be a request.
+        frames = self._source.read_many(spans)
+        self._source.check_unchanged()
+        return list(zip(frames[::2], frames[1::2]))
+
+    def read_stored(self, name: str, frames: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        clip = self._clip(name)
+        if not clip.is_float32:
+            return super().read_stored(name, frames)
         self._source.read_into(clip.payload.start, frames)
         return frames
 
     def shape(self, name: str) -> tuple[int, int]:
-        """(T, D) of one clip, without reading it."""
         return self._clip(name).shape
 
     def expected_shape(self, name: str) -> tuple[int, int] | None:
-        """(T, D) of one clip, or None if it is not there, as far as that can be foretold."""
         clip = self._index.find(clip_key(name), may_be_foretold=True)
         return None if clip is None else clip.shape
 
     def dtype(self, name: str) -> np.dtype[Any]:
-        """Stored dtype of one clip, without reading it."""
         return self._clip(name).dtype
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether it is read from a server, by requests."""
-        return self._source.is_remote
 
     def verify(self) -> None:
         """Read all but the arrays, up to the end of the file.
@@ -228,12 +234,6 @@ class FeatureFile:
     def close(self) -> None:
         """Close the file, unless the caller opened it."""
         self._source.close()
-
-    def __enter__(self) -> "FeatureFile":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def _clip(self, name: str) -> StoredArray:
         clip = self._index.find(clip_key(name)) if isinstance(name, str) else None
@@ -290,48 +290,8 @@ def stored_references(
         source.close()
 
 
-def true_length(frames: npt.NDArray[Any]) -> int:
-    """Count the frames of an array of shape (T, D) before its trailing all-zero ones.
-
-    Bytes are compared, not values: -0.0 is not padding.
-    """
-    n_frames, dim = frames.shape
-    if not frames.size:
-        return 0
-    flat = np.ascontiguousarray(frames).reshape(-1).view(np.uint8)
-    # Whole words are eight times as fast; they begin at the next multiple of eight.
-    head = min(-flat.__array_interface__["data"][0] % 8, len(flat))
-    tail = head + (len(flat) - head) // 8 * 8
-    last = _last_nonzero(flat[tail:])
-    if last is not None:
-        last += tail
-    else:
-        words = flat[head:tail].view(np.uint64)
-        for stop in range(len(words), 0, -_SCAN_WORDS):
-            start = max(0, stop - _SCAN_WORDS)
-            if np.bitwise_or.reduce(words[start:stop]):
-                # From some hundreds on, it is faster to look at each.
-                while stop - start > 256:
-                    middle = (start + stop) // 2
-                    if np.bitwise_or.reduce(words[middle:stop]):
-                        start = middle
-                    else:
-                        stop = middle
-                last = head + 8 * start
-                last += _last_nonzero(flat[last : head + 8 * stop]) or 0
-                break
-        else:
-            last = _last_nonzero(flat[:head])
-    return 0 if last is None else last // (dim * frames.itemsize) + 1
-
-
-# 1 MB: a thread that looks ahead has to wait for its turn after each block.
-_SCAN_WORDS = 1 << 17
-
-
-def _last_nonzero(values: npt.NDArray[np.uint8]) -> int | None:
-    found = np.flatnonzero(values)
-    return int(found[-1]) if len(found) else None
+def _frame_bytes(clip: StoredArray) -> int:
+    return clip.shape[1] * clip.dtype.itemsize
 
 
 def _open(

@@ -7,6 +7,7 @@ functions here; what else is in the packages of the same names is imported from 
 
 from indomer_tools.check import Finding, Report, check
 from indomer_tools.export import Export, export
+from indomer_tools.extract import MadeFeatures, make_features
 from indomer_tools.inspection import Inspection, inspect
 from indomer_tools.train import (
     LengthBucketSampler,
@@ -29,6 +30,7 @@ __all__ = [
     "Inspection",
     "LengthBucketSampler",
     "LoaderMixin",
+    "MadeFeatures",
     "PaddingCollator",
     "Report",
     "check",
@@ -38,6 +40,7 @@ __all__ = [
     "export",
     "group_folds",
     "inspect",
+    "make_features",
     "metrics",
     "sample_weights",
     "to_chat",

@@ -26,6 +26,8 @@ from indomer_tools.check import check
 from indomer_tools.check.html import to_html
 from indomer_tools.export import export
 from indomer_tools.export.texts import FORMATS
+from indomer_tools.extract import make_features
+from indomer_tools.extract.folder import ENDINGS
 from indomer_tools.inspection import inspect
 
 logger = logging.getLogger(__name__)
@@ -235,6 +237,73 @@ def _run_inspect(args: argparse.Namespace) -> int:
     return 0 if inspection.is_readable else 1
 
 
+# --- features -----------------------------------------------------------------------------------
+
+
+def _add_features_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("clips", metavar="CLIPS", help="The folder with the clips, at any depth.")
+    command.add_argument(
+        "out", metavar="OUT", help="The folder to make. It may be there if it is empty."
+    )
+    command.add_argument(
+        "--openface",
+        metavar="CSVS",
+        help="Make video features of the CSVs in this folder, which OpenFace wrote.",
+    )
+    command.add_argument(
+        "--openface-bin",
+        metavar="BIN",
+        help="Run this program, FeatureExtraction of OpenFace, on clips without a CSV; what it "
+        "writes is kept in CSVS, if that is given.",
+    )
+    command.add_argument(
+        "--split-from",
+        metavar="RELEASE",
+        help="Make one file for each split of this release; without the option, one for all.",
+    )
+    command.add_argument(
+        "--modalities",
+        type=several_of(tuple(FEATURE_DIMS)),
+        metavar="LIST",
+        help="Make features of these alone: audio or video. Without the option, of audio, and of "
+        "video where OpenFace is given. Audio needs opensmile, whose licence allows research "
+        "alone: pip install opensmile.",
+    )
+    command.add_argument(
+        "--format",
+        dest="file_format",
+        type=one_of(tuple(ENDINGS)),
+        metavar="FORMAT",
+        help="Write safetensors (the default), without padding; or pickle, padded to the longest "
+        "clip of the file, as the release documents it.",
+    )
+    command.add_argument(
+        "--on-error",
+        type=one_of(("error", "skip")),
+        metavar="WHAT",
+        help="Say what becomes of clips that no features can be made of: error (the default), "
+        "and nothing is written; or skip.",
+    )
+    command.add_argument(
+        "--num-proc", type=int, metavar="N", help="Work with N processes; the default is one."
+    )
+
+
+def _run_features(args: argparse.Namespace) -> int:
+    # What is not given is as the function has it.
+    options = {
+        name: value
+        for name, value in vars(args).items()
+        if name not in ("run", "quiet") and value is not None
+    }
+    made = make_features(**options, progress=not args.quiet)
+    for one in made.files:
+        size = f"{one.size / 1e6:,.1f} MB"
+        print(f"{one.file}: {one.clips:,} clips, {one.frames:,} frames, {size}")
+    print(f"{made.folder}: is there already" if made.was_there else f"wrote {made.folder}")
+    return 0
+
+
 # --- export -------------------------------------------------------------------------------------
 
 
@@ -379,6 +448,11 @@ _COMMANDS = {
         "Look into one feature file without running it: clips, shapes, padding, all it asks for.",
         _add_inspect_arguments,
         _run_inspect,
+    ),
+    "features": _Command(
+        "Make features from clips: audio by openSMILE, video from what OpenFace wrote.",
+        _add_features_arguments,
+        _run_features,
     ),
     "export": _Command(
         "Write a release as a plain Parquet dataset with a card, for any tool and for the Hub.",

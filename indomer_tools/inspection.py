@@ -16,8 +16,9 @@ import numpy as np
 
 from indomer_files import FeatureFile, IndoMERError
 from indomer_files.columns import GEMAPS, OPENFACE, OPENFACE_BLOCKS, are_openface
-from indomer_files.features import stored_beginning, stored_references, true_length
+from indomer_files.features import stored_beginning, stored_references
 from indomer_files.file_kinds import describe_other_than
+from indomer_files.padding import true_length
 from indomer_files.pickles import Reference
 from indomer_files.safe_text import safe_text
 from indomer_files.schema import FEATURE_DIMS

@@ -1,5 +1,6 @@
 """The index of a pickle: which array lies where, found as far as it is asked for."""
 
+import bisect
 import dataclasses
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -80,7 +81,7 @@ class PickleIndex:
                     if key in self._foretold:
                         self._look_at(key)
                     else:
-                        self._index_until(key)
+                        self._index_until(lambda found: found == key or self._may_foretell)
                         if self._may_foretell:
                             self._foretell()
         return array
@@ -90,13 +91,46 @@ class PickleIndex:
         self.complete()
         return list(self._arrays.values())
 
+    def known(self) -> list[StoredArray]:
+        """Arrays that were found so far, and those whose places are foretold."""
+        with self._lock:
+            foretold = {key: one.array for key, one in self._foretold.items()}
+            return list((self._arrays | foretold).values())
+
+    def spread(self, n_arrays: int) -> list[StoredArray]:
+        """So many arrays that lie spread over the file, or all that there are.
+
+        No more is indexed than that takes: where places are foretold, some are looked at there;
+        else, of a file that was not read to its end, these are its first arrays.
+        """
+        with self._lock:
+            while not self._is_complete and len(self._arrays | self._seen) < n_arrays:
+                if self._foretold:
+                    unseen = [one for key, one in self._foretold.items() if key not in self._seen]
+                    if not unseen:
+                        break
+                    if not self._are_seen(unseen[:: -(-len(unseen) // n_arrays)]):
+                        self._foretold = {}
+                else:
+                    self._index_until(lambda _: self._may_foretell or len(self._arrays) >= n_arrays)
+                    if self._may_foretell:
+                        self._foretell()
+            found = sorted((self._arrays | self._seen).values(), key=_place)
+        if n_arrays >= len(found):
+            return found
+        places = list(map(_place, found))
+        step = (places[-1] - places[0]) / max(1, n_arrays - 1)
+        # As places in the file are spread: arrays that were found may lie close together.
+        nearest = {bisect.bisect_left(places, places[0] + i * step) for i in range(n_arrays)}
+        return [found[i] for i in sorted(nearest) if i < len(found)]
+
     def complete(self) -> Walker:
         """Index the file to its end; return the walk that did it."""
         with self._lock:
             if self._foretold and not self._is_complete:
                 self._confirm()
             if not self._is_complete:
-                self._index_until(None)
+                self._index_until(lambda _: False)
         assert self._walker is not None
         return self._walker
 
@@ -106,8 +140,8 @@ class PickleIndex:
             return self._foretold[key].array
         return array
 
-    def _index_until(self, key: str | None) -> None:
-        """Go on until an array is found, or others can be foretold, or to the end."""
+    def _index_until(self, is_reached: Callable[[str], bool]) -> None:
+        """Go on until this is true of the key of an array, or to the end."""
         if self._walker is None:
             self._begin()
         try:
@@ -120,12 +154,12 @@ class PickleIndex:
                             f"file twice. {self._rules.damaged_advice}"
                         )
                     self._arrays[found] = array
-                    if found == key or (key is not None and self._may_foretell):
+                    if is_reached(found):
                         return
             self._is_complete = True
         except SkimmedError:
             self._begin(may_skim=False)
-            self._index_until(key)
+            self._index_until(is_reached)
         except BaseException:
             # Half an index must not be taken for a whole one: the next call starts anew.
             self._walker, self._arrays = None, {}
@@ -153,9 +187,16 @@ class PickleIndex:
             if keys[: len(walked)] == list(self._arrays) and len(set(keys)) == len(keys):
                 foretold, stop = self._lay_out(keys[len(walked) :], walked)
                 is_whole = foretold and stop + len(_END) == self._source.size
-                if is_whole and self._are_there([foretold[len(foretold) // 2], foretold[-1]]):
+                if is_whole and self._are_seen([foretold[len(foretold) // 2], foretold[-1]]):
                     self._foretold = {self._key_of(one.array.name): one for one in foretold}
                     return
+
+    def _are_seen(self, foretold: Sequence[_Foretold]) -> bool:
+        """Whether some arrays are where they were foretold."""
+        if not self._are_there(foretold):
+            return False
+        self._seen |= {self._key_of(one.array.name): one.array for one in foretold}
+        return True
 
     def _lay_out(self, keys: list[str], walked: list[StoredArray]) -> tuple[list[_Foretold], int]:
         """Arrays of these keys, if they follow those that were walked through; where they end."""
@@ -210,3 +251,7 @@ class PickleIndex:
             self._is_complete = True
         # Else the walk tells what is there instead, and where.
         self._foretold = {}
+
+
+def _place(array: StoredArray) -> int:
+    return array.payload.start

@@ -36,6 +36,9 @@ class FileSource:
     # Whether reading here and there costs a request each time.
     is_remote = False
 
+    # Whether it may give several parts of a file in one request.
+    gives_ranges = False
+
     # One for all: what is opened twice may be one object, with one place, as in `memory://`.
     _lock = threading.Lock()
 

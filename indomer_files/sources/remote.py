@@ -50,7 +50,7 @@ class RemoteSource(FileSource):
         self._n_ahead, self._n_pieces = 0, _PIECES[0]
         self._is_sparse, self._last_start = False, 0
         self._strides: tuple[int, ...] = ()
-        self._gives_ranges = store.has_protocol("http")
+        self.gives_ranges = store.has_protocol("http")
         # Those whose requests may be under way at the same time.
         self._is_parallel = store.fs.async_impl or store.has_protocol("hf")
 
@@ -85,7 +85,7 @@ class RemoteSource(FileSource):
         contents = []
         for first in range(0, len(spans), _PIECES[1]):
             together = spans[first : first + _PIECES[1]]
-            if self._gives_ranges or self._is_parallel:
+            if self.gives_ranges or self._is_parallel:
                 with self._lock:
                     self._pieces = self._fetch_pieces(together)
             contents += super().read_many(together)
@@ -118,7 +118,7 @@ class RemoteSource(FileSource):
     def _is_regular(self) -> bool:
         """Whether payloads were passed over at one distance, worth a jump."""
         # What takes a request for each of them pays from longer ones on.
-        least = 4 * _PIECE_BYTES if self._gives_ranges else _NEAR_BYTES
+        least = 4 * _PIECE_BYTES if self.gives_ranges else _NEAR_BYTES
         return (
             len(self._strides) == 2
             and self._strides[1] > least
@@ -128,7 +128,7 @@ class RemoteSource(FileSource):
     def _guess(self, start: int, n_bytes: int) -> list[tuple[int, int]]:
         """(start, stop) of what is wanted now, and of what will be if clips go on like this."""
         spans = [(start, min(start + n_bytes, self.size))]
-        may_guess = self._is_regular and (self._gives_ranges or self._is_parallel)
+        may_guess = self._is_regular and (self.gives_ranges or self._is_parallel)
         for i in range(1, self._n_pieces if may_guess else 1):
             # Clip names differ in length: the further ahead, the less certain is the place.
             place, spread = start + i * self._strides[1], i * _NAME_SPREAD
@@ -139,13 +139,13 @@ class RemoteSource(FileSource):
         return spans
 
     def _fetch_pieces(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, bytes]]:
-        if len(spans) > 1 and self._gives_ranges:
+        if len(spans) > 1 and self.gives_ranges:
             pieces: list[tuple[int, bytes]] | None = self._store.retry(
                 self._path, sync, self._store.fs.loop, self._fetch_together, spans
             )
             if pieces is not None:
                 return pieces
-            self._gives_ranges = False
+            self.gives_ranges = False
         if len(spans) == 1:
             return [(spans[0][0], self._fetch_range(*spans[0]))]
         with concurrent.futures.ThreadPoolExecutor(_CONNECTIONS) as pool:

@@ -10,11 +10,9 @@ was, when it is called again. For a cluster, see `plan` and `shards`.
 import concurrent.futures
 import contextlib
 import dataclasses
-import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +25,12 @@ from indomer_tools.export.plan import Plan, planned, system_errors_told
 from indomer_tools.export.shards import Entry, write_shard
 from indomer_tools.export.texts import FORMATS, write_texts
 from indomer_tools.progress import progress_bar
+from indomer_tools.worker_processes import refuse_in_new_process, worker_processes
 
 # Each has some row groups in memory.
 _MOST_THREADS = 8
 
-_GUARD_ADVICE = (
-    "Each of them runs the program from its file once more, to find what it needs: put the program "
-    "into a file, and what it does below `if __name__ == '__main__':`. Or leave num_proc out."
-)
+_KILLED_ADVICE = "Export again, with a smaller num_proc: finished files are kept."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,11 +101,7 @@ def export(
         IndoMERError: The release, an option or `out` is not as expected, a disk is full or fails,
             or the Hub refuses.
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        # Here is a process that was just started, and the program that wants more of them.
-        raise indomer.IndoMERError(
-            f"A new process came to the call of export that started it. {_GUARD_ADVICE}"
-        )
+    refuse_in_new_process("export")
     check_choice("table_format", table_format, ("parquet", *FORMATS))
     if table_format != "parquet":
         if push_to is not None:
@@ -184,44 +176,19 @@ def _n_rows(shard: "concurrent.futures.Future[Entry]") -> int:
 @contextlib.contextmanager
 def _pool(plan: Plan, num_proc: int | None) -> Iterator[concurrent.futures.Executor]:
     """Threads or processes; when something fails, what waits for its turn is not begun."""
-    pool: concurrent.futures.Executor
-    if num_proc is None:
-        # Reading, compressing and hashing need no interpreter. But of a file in memory, fsspec
-        # gives all threads the same file object.
-        is_shared = isinstance(plan.source.release().fs, MemoryFileSystem)
-        n_threads = 1 if is_shared else min(_n_processors(), _MOST_THREADS)
-        pool = concurrent.futures.ThreadPoolExecutor(n_threads)
-    elif num_proc < 1:
-        raise indomer.IndoMERError(f"num_proc: expected a positive number, got {num_proc!r}.")
-    else:
-        # Not forked: the threads of pyarrow would be missing in a fork.
-        context = multiprocessing.get_context("spawn")
-        has_begun = context.Event()
-        pool = concurrent.futures.ProcessPoolExecutor(
-            num_proc, mp_context=context, initializer=has_begun.set
-        )
+    if num_proc is not None:
+        with worker_processes(num_proc, _KILLED_ADVICE) as processes:
+            yield processes
+        return
+    # Reading, compressing and hashing need no interpreter. But of a file in memory, fsspec
+    # gives all threads the same file object.
+    is_shared = isinstance(plan.source.release().fs, MemoryFileSystem)
+    n_threads = 1 if is_shared else min(_n_processors(), _MOST_THREADS)
+    threads = concurrent.futures.ThreadPoolExecutor(n_threads)
     try:
-        yield pool
-    except BrokenProcessPool as error:
-        if has_begun.is_set() or _was_killed(pool):
-            raise indomer.IndoMERError(
-                "A process was killed while it wrote, perhaps for want of memory. Export again, "
-                "with a smaller num_proc: finished files are kept."
-            ) from error
-        raise indomer.IndoMERError(
-            f"num_proc={num_proc}: the new processes ended before they began to write. "
-            f"{_GUARD_ADVICE}"
-        ) from error
+        yield threads
     finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _was_killed(pool: concurrent.futures.Executor) -> bool:
-    """Whether the system killed a process of a broken pool, which is shut down here."""
-    processes = list((getattr(pool, "_processes", None) or {}).values())
-    # How they ended is known when nobody else waits for them.
-    pool.shutdown()
-    return any(process.exitcode == -9 for process in processes)
+        threads.shutdown(cancel_futures=True)
 
 
 def _n_processors() -> int:

@@ -55,7 +55,7 @@ def test_disk_without_locks_is_told(release, tmp_path, reason):
     assert status == 2
     assert line.startswith(f"indomer: {tmp_path}/.out.lock: cannot be locked (")
     assert "another process is exporting" not in line
-    assert "Export to a disk that has file locks" in line
+    assert "a disk that has file locks" in line
 
 
 @pytest.mark.slow

@@ -84,6 +84,12 @@ def test_loader_figures():
 
 
 @pytest.mark.slow
+def test_growth_figures():
+    printed = run("growth.py", "index", "rows")
+    assert "index, time of a clip" in printed and "among 97 and 777 clips" in printed
+
+
+@pytest.mark.slow
 def test_export_figures(tmp_path):
     results = tmp_path / "results.json"
     run("export.py", "write", "read", "--json", results)
