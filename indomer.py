@@ -13,6 +13,7 @@ frames that OpenFace (video) and GeMAPS (audio) computed from it.
     emotion                     ClassLabel, 7 names            split JSON, CSV, other config
     sentiment                   ClassLabel, 3 names            split JSON, CSV, other config
     text_, audio_, video_sentiment                             (the same)
+    those of `extra_columns`    as in their table              Annotations.csv, or another table
     video_feature               float32, (frames, 673)         video feature pickle
     audio_feature               float32, (frames, 18)          audio feature pickle
     video_length, audio_length  int32, frames before padding   computed from the above
@@ -58,6 +59,12 @@ try:
     from indomer_files import FeatureFile, IndoMERError, Release, UnsafePickleError, true_length
     from indomer_files.clips import ClipReader, row_ranges
     from indomer_files.code_digest import code_digest
+    from indomer_files.extra_columns import (
+        ExtraColumns,
+        ExtraColumnsOption,
+        addresses_of,
+        check_extra_columns,
+    )
     from indomer_files.media import MediaFolder
     from indomer_files.options import (
         check_choice,
@@ -139,7 +146,8 @@ _SENTIMENT_NAMES = {"id": SENTIMENTS, "en": SENTIMENTS_EN}
 
 # What the cache entry is not named after, or in another way.
 _NOT_IN_TABLES = (
-    "name", "version", "data_dir", "data_files", "description", "source_options", "sources"
+    "name", "version", "data_dir", "data_files", "description", "source_options", "sources",
+    "extra_columns", "extra",
 )  # fmt: skip
 
 _MEDIA_FEATURES = {"video": getattr(datasets, "Video", None), "audio": datasets.Audio}
@@ -166,6 +174,8 @@ class IndoMERConfig(datasets.BuilderConfig):
         media_dir: Folder with the clips themselves, at any depth. Adds the columns `video` and
             `audio`, not decoded: files of the clip's name, with this or another ending of their
             kind. Where there is no audio file, it is the video, whose sound it is.
+        extra_columns: Further columns: names of those of Annotations.csv, a CSV or Parquet file or
+            a pandas frame for all of its columns, {table: names} for some, or several of these.
         source_options: Keyword arguments of the file system of `data_dir`, such as credentials or
             an endpoint; what `storage_options` of `load_dataset` sets.
     """
@@ -177,10 +187,13 @@ class IndoMERConfig(datasets.BuilderConfig):
     video_dim: int = 673
     audio_dim: int = 18
     media_dir: str | os.PathLike[str] | None = None
+    extra_columns: ExtraColumnsOption = ()
     source_options: dict[str, Any] | None = dataclasses.field(default=None, repr=False)
 
     # Path -> identity of the files that the cache entry is named after; no option.
     sources: dict[str, Any] | None = dataclasses.field(default=None, init=False, repr=False)
+    # What `extra_columns` asks for, read; no option.
+    extra: ExtraColumns | None = dataclasses.field(default=None, init=False, repr=False)
 
     @property
     def label_column(self) -> str:
@@ -213,6 +226,7 @@ class IndoMERConfig(datasets.BuilderConfig):
             dims=self.feature_dims,
             on_missing=self.on_missing,
             media_dir=None if self.media_dir is None else os.fspath(self.media_dir),
+            extra=self.extra,
             storage_options=self.source_options,
             sources=self.sources,
         )
@@ -233,14 +247,19 @@ class IndoMERConfig(datasets.BuilderConfig):
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for field in _NOT_IN_TABLES:
             del options[field]
+        release = None
         if self.data_dir is not None:
             release = Release(self.data_dir, self.source_options)
             self.sources = release.identity(self.feature_dims)
+        if wanted := check_extra_columns(self.extra_columns):
+            # Their types are those of the dataset, so they are read before anything else is.
+            self.extra = ExtraColumns(wanted, release, self.source_options, self.feature_dims)
         media = None
         if self.media_dir is not None:
             media = sorted(MediaFolder(self.media_dir, self.source_options).addresses.items())
         code = code_digest(__file__)
-        key = (self.sources, media, sorted(options.items()), str(custom_features), code)
+        extra = self.extra and self.extra.identity
+        key = (self.sources, media, extra, sorted(options.items()), str(custom_features), code)
         return f"{self.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}"
 
     def _check_options(self) -> None:
@@ -250,6 +269,7 @@ class IndoMERConfig(datasets.BuilderConfig):
         check_choice("label_language", self.label_language, ("id", "en"))
         check_width("video_dim", self.video_dim)
         check_width("audio_dim", self.audio_dim)
+        self.extra_columns = check_extra_columns(self.extra_columns)
         if self.media and _MEDIA_FEATURES["video"] is None:
             raise IndoMERError(
                 f"media_dir: datasets {datasets.__version__} has no columns of videos. Install a "
@@ -276,7 +296,8 @@ class IndoMER(PreparedTables, datasets.GeneratorBasedBuilder):
     ) -> None:
         # The config reads the release, and `datasets` shows it nothing else of the builder.
         # Copies: `datasets` adds options for the Hub to the ones it is given.
-        addresses = (options.get("data_dir"), options.get("media_dir"))
+        tables = addresses_of(options.get("extra_columns"))
+        addresses = (options.get("data_dir"), options.get("media_dir"), *tables)
         given = options.pop("source_options", None) or storage_options
         if source_options := with_token(given, options.get("token"), *addresses):
             options["source_options"] = source_options
@@ -315,6 +336,8 @@ class IndoMER(PreparedTables, datasets.GeneratorBasedBuilder):
         if "text" in config.modalities:
             features["text"] = datasets.Value("string")
         features |= {"label": labels[config.label_column], **labels}
+        if config.extra is not None:
+            features |= config.extra.features()
         for modality, dim in config.feature_dims.items():
             features[f"{modality}_feature"] = datasets.Array2D((None, dim), "float32")
         for modality in config.feature_dims:
@@ -416,6 +439,7 @@ def load_dataset(
     video_dim: int = 673,
     audio_dim: int = 18,
     media_dir: str | os.PathLike[str] | None = None,
+    extra_columns: ExtraColumnsOption = (),
     source_options: dict[str, Any] | None = None,
     features: datasets.Features | None = None,
     download_config: datasets.DownloadConfig | None = None,
@@ -462,6 +486,7 @@ def load_dataset(
         "video_dim": video_dim,
         "audio_dim": audio_dim,
         "media_dir": media_dir,
+        "extra_columns": check_extra_columns(extra_columns),
         "source_options": source_options,
     }
     check_option_names(unknown, options)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, count, raise_all
+from indomer_files.extra_columns import ExtraColumns
 from indomer_files.features import FeatureFile
 from indomer_files.labels import Annotations, OtherConfig, Row, read_rows, read_split
 from indomer_files.logs import warn_once
@@ -49,6 +50,7 @@ class ClipReader:
         dims: Modality -> values per frame, for those that have features.
         on_missing: What to do with a clip without features: "error", "skip", or "empty".
         media_dir: Folder of the clips themselves, or None.
+        extra: Further columns, read.
         storage_options: Keyword arguments of the file system of both folders.
         sources: Path -> identity of files that have to be the same as when that was noted.
 
@@ -65,6 +67,7 @@ class ClipReader:
         dims: Mapping[str, int],
         on_missing: str = "error",
         media_dir: str | None = None,
+        extra: ExtraColumns | None = None,
         storage_options: dict[str, Any] | None = None,
         sources: Mapping[str, Identity | None] | None = None,
     ) -> None:
@@ -74,7 +77,7 @@ class ClipReader:
         self._modalities, self._on_missing = modalities, on_missing
         self._media_dir, self._storage_options = media_dir, storage_options
         self._media = ("video", "audio") if media_dir is not None else ()
-        self._sources = dict(sources or {})
+        self._sources, self._extra = dict(sources or {}), extra
         self._files_by_split: dict[str, dict[str, FeatureFile]] = {}
         # Splits of which it was said what is missing.
         self._told: set[str] = set()
@@ -83,7 +86,9 @@ class ClipReader:
 
     @functools.cached_property
     def _rows(self) -> tuple[dict[str, list[Row]], dict[str, str]]:
-        rows_by_split, warnings = read_rows(self._release, self.config_name)
+        extra = self._extra
+        names = extra.names if extra is not None else []
+        rows_by_split, warnings = read_rows(self._release, self.config_name, names)
         self._release.warn_of_part()
         rows = list(itertools.chain.from_iterable(rows_by_split.values()))
         if self._media_dir is not None:
@@ -91,6 +96,8 @@ class ClipReader:
             for row in rows:
                 for modality in self._media:
                     row[modality] = folder.of(modality, row[f"{modality}_name"])
+        if extra is not None:
+            warnings |= extra.join(rows, self.config_name)
         if "text" not in self._modalities:
             for row in rows:
                 del row["text"]
@@ -118,6 +125,7 @@ class ClipReader:
             for path, identity in self._sources.items()
             if self._release.file_identity(path) != identity
         ]
+        changed += self._extra.changed() if self._extra is not None else []
         if changed:
             raise IndoMERError(
                 f"{', '.join(changed)}: changed after the dataset was loaded. Load it again when "

@@ -5,12 +5,13 @@ Where sources disagree, the split JSON wins over Annotations.csv, and that over 
 
 import collections
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from indomer_files.clip_names import clip_key, parse_clip_name
 from indomer_files.damaged_text import repairs
 from indomer_files.errors import IndoMERError, count, raise_all
+from indomer_files.extra_columns import ANNOTATION_COLUMNS, ANNOTATIONS, log_further
 from indomer_files.label_texts import (
     is_whole_text,
     parse_annotations,
@@ -33,8 +34,15 @@ from indomer_files.schema import (
 Row = dict[str, Any]
 
 
-def read_rows(release: Release, config_name: str) -> tuple[dict[str, list[Row]], dict[str, str]]:
+def read_rows(
+    release: Release, config_name: str, extra: Collection[str] = ()
+) -> tuple[dict[str, list[Row]], dict[str, str]]:
     """Read and join the split JSONs, Annotations.csv and the other config's JSONs.
+
+    Args:
+        release: Where they are.
+        config_name: "3_class" or "7_class".
+        extra: Further columns of Annotations.csv that somebody else reads; others are named once.
 
     Returns:
         Split name -> list of rows in the order of its JSON. A row holds every column but those of
@@ -48,6 +56,7 @@ def read_rows(release: Release, config_name: str) -> tuple[dict[str, list[Row]],
     """
     json_by_split = {split: read_split(release, config_name, split) for split in SPLITS}
     annotations = Annotations(release)
+    log_further(ANNOTATIONS, annotations.columns, (*ANNOTATION_COLUMNS, *extra))
     others = OtherConfig(release, config_name)
     rows_by_split, problems = {}, []
     differing: collections.Counter[str] = collections.Counter()
@@ -194,6 +203,11 @@ class Annotations:
                 f"{path}: {count(repeated, self._places, 'clips')} more than one line. Correct "
                 "the file or fetch it again."
             )
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of its columns."""
+        return list(self._columns)
 
     @property
     def keys(self) -> list[str]:

@@ -15,10 +15,15 @@ def warn_once(logger: logging.Logger, message: str, key: str | None = None) -> N
         message: In one line.
         key: What it is about; by default the message itself.
     """
+    log_once(logger, logging.WARNING, message, key)
+
+
+def log_once(logger: logging.Logger, level: int, message: str, key: str | None = None) -> None:
+    """The same at any level; what nobody listens to is not counted as told."""
     key = message if key is None else key
-    if key not in _warned:
+    if key not in _warned and logger.isEnabledFor(level):
         _warned.add(key)
-        logger.warning("%s", safe_text(message, "terminal"))
+        logger.log(level, "%s", safe_text(message, "terminal"))
 
 
 def forget_warnings() -> None:

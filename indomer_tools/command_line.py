@@ -334,6 +334,13 @@ def _add_export_arguments(command: argparse.ArgumentParser) -> None:
         metavar="LANGUAGE",
         help="Name the classes as published (id, the default) or in English (en).",
     )
+    command.add_argument(
+        "--extra-columns",
+        type=lambda text: tuple(filter(None, text.split(","))),
+        metavar="LIST",
+        help="Add further columns: names of those of Annotations.csv, or a CSV or Parquet file "
+        "that names clips, with all of its columns: speaker,age or speakers.csv.",
+    )
     for modality, dim in FEATURE_DIMS.items():
         command.add_argument(
             f"--{modality}-dim",

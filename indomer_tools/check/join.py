@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from indomer_files.clip_names import clip_key, parse_clip_name, spelled_topic
+from indomer_files.extra_columns import ANNOTATION_COLUMNS, own_columns
 from indomer_files.schema import CONFIGS, SPLITS, TOPICS
 from indomer_tools.check.findings import Report
-from indomer_tools.check.label_files import ANNOTATIONS, LabelFiles
+from indomer_tools.check.label_files import ANNOTATIONS, LabelFiles, Row
 
 
 def check_names(report: Report, labels: LabelFiles) -> None:
@@ -118,6 +119,18 @@ def _check_configs(report: Report, labels: LabelFiles) -> None:
     report.add("configs-order-differs", ", ".join(CONFIGS), reordered)
 
 
+def _check_further(report: Report, rows: list[Row]) -> None:
+    """Columns of Annotations.csv that the loader takes where it is asked to."""
+    examples = []
+    for name in (name for name in rows[0] if name and name not in ANNOTATION_COLUMNS):
+        values = [row[name] for row in rows if row[name]]
+        example = f"{name}: {len(set(values)):,} values, none in {len(rows) - len(values):,} lines"
+        if name in own_columns():
+            example += "; the loader has a column of this name: rename it to load it"
+        examples.append(example)
+    report.add("columns-further", ANNOTATIONS, examples)
+
+
 def check_annotated(report: Report, labels: LabelFiles) -> None:
     """Hold the clips of Annotations.csv against those of the split JSONs.
 
@@ -127,6 +140,7 @@ def check_annotated(report: Report, labels: LabelFiles) -> None:
     """
     if labels.annotations is None:
         return
+    _check_further(report, labels.annotations)
     annotated = [clip_key(row["video_name"]) for row in labels.annotations]
     report.add("annotation-missing", ANNOTATIONS, sorted(set(labels.clips) - set(annotated)))
     # Where a split is missing, its clips may well be those that seem to be in none.

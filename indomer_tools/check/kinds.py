@@ -128,6 +128,11 @@ KINDS = {
     "annotation-missing": Kind(
         "warning", "{n} [clip|clips] of the split files [has|have] no annotation.", _JOIN
     ),
+    "columns-further": Kind(
+        "note",
+        "{n} [column is|columns are] in the file that the loader leaves out.",
+        "Load them with extra_columns=(...), if you want them.",
+    ),
     "annotation-unused": Kind(
         "warning", "{n} annotated [clip is|clips are] in no split file.", _JOIN
     ),

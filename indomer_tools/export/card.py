@@ -85,7 +85,9 @@ def write_card(folder: Path) -> list[Path]:
     texts = {
         "README.md": card_text(contents, drawn if written else []),
         "dataset_infos.json": export_infos_text(contents, _about(contents)),
-        "croissant.json": to_croissant(contents, _title(contents), _about(contents), MEANINGS),
+        "croissant.json": to_croissant(
+            contents, _title(contents), _about(contents), _meanings(contents)
+        ),
     }
     for name, text in texts.items():
         path = folder / name
@@ -310,7 +312,8 @@ def _splits(contents: Contents) -> Iterator[str]:
 def _columns(contents: Contents) -> Iterator[str]:
     yield "## Columns"
     features = contents.default.features
-    lines = [[f"`{name}`", _type(feature), MEANINGS[name]] for name, feature in features.items()]
+    meanings = _meanings(contents)
+    lines = [[_code(name), _type(feature), meanings[name]] for name, feature in features.items()]
     yield _table(["column", "type", "meaning"], "lll", lines)
     yield (
         "In the Parquet files, classes are int64 ids and features are lists of lists of float32, "
@@ -318,6 +321,22 @@ def _columns(contents: Contents) -> Iterator[str]:
         if set(contents.modalities) - {"text"}
         else "In the Parquet files, classes are int64 ids."
     )
+
+
+def _meanings(contents: Contents) -> dict[str, str]:
+    """Column -> what it means, for those that were exported."""
+    tables = contents.manifest["options"].get("extra_columns", {})
+    return MEANINGS | {
+        name: f"From {_code(table)}, joined by clip name."
+        for table, names in tables.items()
+        for name in names
+    }
+
+
+def _code(text: str) -> str:
+    """Names of columns and tables that came from outside, as code where that shows them."""
+    is_plain = "`" not in text and text.isprintable()
+    return f"`{text}`" if is_plain else safe_text(text, "markdown")
 
 
 def _type(feature: Any) -> str:
@@ -339,7 +358,7 @@ def _making(contents: Contents) -> Iterator[str]:
         f"By `indomer export` of {loader['name']} {loader['version']}, which reads feature pickles "
         "as data and runs nothing in them, with these options:"
     )
-    options = [[f"`{key}`", f"`{_option(value)}`"] for key, value in manifest["options"].items()]
+    options = [[f"`{key}`", _code(_option(value))] for key, value in manifest["options"].items()]
     yield _table(["option", "value"], "ll", options)
     yield "From these files:"
     sources = [
@@ -357,6 +376,8 @@ def _making(contents: Contents) -> Iterator[str]:
 
 
 def _option(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{table}: {', '.join(names)}" for table, names in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

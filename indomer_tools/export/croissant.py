@@ -76,9 +76,25 @@ _CONTEXT: _Json = {
     "value": "cr:value",
 }
 
+# The same for types with a unit or a precision, by what their names begin with.
+_KINDS = {"timestamp": "sc:DateTime", "time": "sc:Time", "decimal": "cr:Float64"}
+
 _PARQUET = "application/x-parquet"
 
-_DATA_TYPES = {"string": "sc:Text", "int32": "cr:Int32", "int64": "cr:Int64"}
+# Type in `datasets` -> type in Croissant; columns of one's own may have any of these.
+_DATA_TYPES = {
+    "string": "sc:Text",
+    "bool": "sc:Boolean",
+    "float32": "cr:Float32",
+    "float64": "cr:Float64",
+    "date32": "sc:Date",
+    "date64": "sc:Date",
+    **{
+        f"{sign}int{bits}": f"cr:{sign.upper()}Int{bits}"
+        for sign in ("", "u")
+        for bits in (8, 16, 32, 64)
+    },
+}
 
 _SPLIT_URLS = {"train": "cr:TrainingSplit", "validation": "cr:ValidationSplit"}
 
@@ -226,6 +242,8 @@ def _records(config: Config, meanings: dict[str, str]) -> _Json:
             *(
                 _column(name, column, feature, meanings[column].replace("`", ""))
                 for column, feature in config.features.items()
+                # Croissant has no type for these, and mlcroissant reads them as no other.
+                if not feature.dtype.startswith("duration")
             ),
         ],
     }
@@ -242,15 +260,25 @@ def _column(config: str, column: str, feature: Any, meaning: str) -> _Json:
         field["annotation"] = _field(f"{config}/{column}", "name", "Name of the class.", "sc:Text")
         field["annotation"]["source"] = {"field": {"@id": f"{kind}/name"}}
     else:
-        field = _field(config, column, meaning, _DATA_TYPES[feature.dtype])
+        field = _field(config, column, meaning, _data_type(feature.dtype))
     field["source"] = {"fileSet": {"@id": f"{config}/files"}, "extract": {"column": column}}
     return field
+
+
+def _id_of(name: str) -> str:
+    """What identifies a column: mlcroissant takes no white space there, nor do addresses."""
+    return re.sub(r"[^\w.-]", lambda odd: f"_{ord(odd[0]):x}_", name)
+
+
+def _data_type(dtype: str) -> str:
+    kind = re.match("[a-z]*", dtype)
+    return _DATA_TYPES.get(dtype) or _KINDS.get(kind[0] if kind else "", "sc:Text")
 
 
 def _field(record_set: str, name: str, description: str, data_type: str | list[str]) -> _Json:
     return {
         "@type": "cr:Field",
-        "@id": f"{record_set}/{name}",
+        "@id": f"{record_set}/{_id_of(name)}",
         "name": name,
         "description": description,
         "dataType": data_type,

@@ -40,6 +40,7 @@ OPTIONS = (
     "label_language",
     "video_dim",
     "audio_dim",
+    "extra_columns",
 )
 
 # Shards of a split, or a multiple of that, so that 2, 4 or 8 workers have equal shares; each with
@@ -236,7 +237,8 @@ def _checked(source: Source, config: str) -> Source:
     checked = source.builder(config).config
     options = {name: getattr(checked, name) for name in OPTIONS}
     options["modalities"] = list(checked.modalities)
-    source = dataclasses.replace(source, options=options)
+    extra = [] if checked.extra is None else checked.extra.names_by_table
+    source = dataclasses.replace(source, options=options, extra_columns=dict(extra))
     return dataclasses.replace(source, state=source.state_now())
 
 

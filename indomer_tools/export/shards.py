@@ -22,6 +22,8 @@ import indomer
 from indomer_files.clips import ClipReader
 from indomer_files.code_digest import code_digest
 from indomer_files.errors import naming
+from indomer_files.extra_columns import check_extra_columns, identities_of
+from indomer_files.sources import Store
 from indomer_files.tables import Batch
 from indomer_tools.export import labels, parquet
 from indomer_tools.export.folder import FINISHED, part_of, write_json
@@ -56,6 +58,7 @@ class Source:
         storage_options: Of its file system, such as credentials. They are written nowhere.
         state: Digest of place, size and time of the released files.
         label_names: Whether columns with the names of classes are added, in both languages.
+        extra_columns: Once planned, table -> further columns that are taken of it.
     """
 
     data_dir: str
@@ -63,6 +66,7 @@ class Source:
     storage_options: dict[str, Any] | None = dataclasses.field(repr=False)
     state: str = ""
     label_names: bool = False
+    extra_columns: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     _opened: dict[str, OpenConfig] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -79,7 +83,10 @@ class Source:
     @property
     def told_options(self) -> dict[str, Any]:
         """What the manifest says of options."""
-        return self.options | ({"label_names": True} if self.label_names else {})
+        told = {name: value for name, value in self.options.items() if name != "extra_columns"}
+        if self.extra_columns:
+            told["extra_columns"] = self.extra_columns
+        return told | ({"label_names": True} if self.label_names else {})
 
     def release(self) -> indomer.Release:
         """The release, as it is now."""
@@ -109,14 +116,20 @@ class Source:
         return opened
 
     def paths(self) -> list[str]:
-        """The released files that are read, in the file system of the release."""
-        return list(self.release().identity(self.modalities))
+        """The files that are read: of the release, in its file system, and tables elsewhere."""
+        return [*self.release().identity(self.modalities), *self._tables]
 
     def state_now(self) -> str:
         """What `state` would be now."""
         release = self.release()
         release.fs.invalidate_cache()
-        return _digest_of(release.identity(self.modalities))
+        tables = check_extra_columns(self.options.get("extra_columns"))
+        return _digest_of(
+            (
+                release.identity(self.modalities),
+                sorted(identities_of(tables, self.storage_options).items()),
+            )
+        )
 
     def check_unchanged(self) -> None:
         """Raise IndoMERError if a released file is not what it was."""
@@ -127,11 +140,22 @@ class Source:
             )
 
     def describe(self, path: str) -> Entry:
-        """What the manifest says of a released file: file, size in bytes and sha256."""
+        """What the manifest says of one of `paths`: file, size in bytes and sha256."""
         release = self.release()
-        with naming(path), release.fs.open(path, "rb") as file:
+        fs, shown = release.fs, release.shown(path)
+        if path in self._tables:
+            shown = self._tables[path]
+            store, path = Store.of_address(path, self.storage_options, indomer.IndoMERError)
+            fs = store.fs
+        with naming(path), fs.open(path, "rb") as file:
             size, digest = size_and_sha256(file)
-        return {"file": release.shown(path), "size": size, "sha256": digest}
+        return {"file": shown, "size": size, "sha256": digest}
+
+    @property
+    def _tables(self) -> dict[str, str]:
+        """Address of a table of one's own -> what it is called."""
+        tables = check_extra_columns(self.options.get("extra_columns"))
+        return {table.address: table.shown for table in tables if table.address}
 
 
 @dataclasses.dataclass(frozen=True)

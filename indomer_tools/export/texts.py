@@ -100,7 +100,8 @@ def _to_csv(rows: list[_Row]) -> str:
 
 
 def _to_json_lines(rows: list[_Row]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    # Dates and times are written as text.
+    return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
 
 
 # Ending of a file -> its text.

@@ -131,6 +131,19 @@ def _no_clip(release):
     return {"media_dir": release / "clips"}
 
 
+def _table_of(content):
+    def write(release):
+        (release.parent / "speakers.csv").write_text(content, encoding="utf-8")
+        return {"extra_columns": release.parent / "speakers.csv"}
+
+    return write
+
+
+def _misspelled_column(release):
+    options = _table_of("clip,speaker\nclip_1_Sharing_1,Budi\n")(release)
+    return {"extra_columns": {options["extra_columns"]: "speeker"}}
+
+
 def _occupied_folder(release):
     (release.parent / "out").mkdir()
     (release.parent / "out" / "notes.txt").touch()
@@ -182,6 +195,14 @@ LOADER_ERRORS = {
     "...: the prepared tables are damaged": _damaged_tables,
     "...: could not be read in 5 attempts": _no_server,
     "7_class/train: 1 of 14 clips (first: ...) have no video file in '...'.": _no_clip,
+    "...: no column names the clips. Expected one of ...": _table_of("id,speaker\na,b\n"),
+    "...: none of its 2 clips (first: ...) is one of 7_class": (
+        _table_of("clip,speaker\nvideo_7,Budi\nvideo_8,Siti\n")
+    ),
+    "...: no column 'speeker' (did you mean 'speaker'?)": _misspelled_column,
+    "...: 'text' is a column that the loader makes itself": (
+        _table_of("clip,text\nclip_1_Sharing_1,Halo\n")
+    ),
     "...: this folder is there and not an export.": _occupied_folder,
     "Unknown split 'val'. Did you mean 'validation'?": _unknown_split,
     "Unknown config '7_Class'. Did you mean '7_class'?": _unknown_config,

@@ -440,6 +440,13 @@ FAULTS = [
         CLIP,
     ),
     Fault(
+        "columns-further",
+        lambda folder: edit_csv(folder, _drop("speaker", "Budi")),
+        1,
+        "Annotations.csv",
+        "speaker: 1 values, none in 0 lines",
+    ),
+    Fault(
         "annotation-unused",
         lambda folder: edit_csv(
             folder,
