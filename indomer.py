@@ -65,6 +65,7 @@ try:
         addresses_of,
         check_extra_columns,
     )
+    from indomer_files.feature_places import FeaturePlaces, addresses_in, check_feature_files
     from indomer_files.media import MediaFolder
     from indomer_files.options import (
         check_choice,
@@ -178,6 +179,11 @@ class IndoMERConfig(datasets.BuilderConfig):
             a pandas frame for all of its columns, {table: names} for some, or several of these.
         source_options: Keyword arguments of the file system of `data_dir`, such as credentials or
             an endpoint; what `storage_options` of `load_dataset` sets.
+        feature_files: Features of one's own in place of those of the release, or beside them:
+            modality -> file or folder (safetensors, .npz, .npy, HDF5, Parquet, pickle) with all
+            clips, or -> {"train": path, "validation": path}. A new name such as "clip" makes the
+            columns `clip_feature` and `clip_length`. Widths are those of the files, unless
+            `video_dim` or `audio_dim` is given.
     """
 
     modalities: Sequence[str] = MODALITIES
@@ -189,11 +195,14 @@ class IndoMERConfig(datasets.BuilderConfig):
     media_dir: str | os.PathLike[str] | None = None
     extra_columns: ExtraColumnsOption = ()
     source_options: dict[str, Any] | None = dataclasses.field(default=None, repr=False)
+    feature_files: Mapping[str, Any] | None = None
 
     # Path -> identity of the files that the cache entry is named after; no option.
     sources: dict[str, Any] | None = dataclasses.field(default=None, init=False, repr=False)
     # What `extra_columns` asks for, read; no option.
     extra: ExtraColumns | None = dataclasses.field(default=None, init=False, repr=False)
+    # Modality -> values per frame of features of one's own; no option.
+    own_dims: dict[str, int] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     @property
     def label_column(self) -> str:
@@ -203,7 +212,7 @@ class IndoMERConfig(datasets.BuilderConfig):
     @property
     def feature_dims(self) -> dict[str, int]:
         """Modality -> values per frame, for the modalities that have features."""
-        dims = {"video": self.video_dim, "audio": self.audio_dim}
+        dims = {"video": self.video_dim, "audio": self.audio_dim} | self.own_dims
         return {modality: dim for modality, dim in dims.items() if modality in self.modalities}
 
     @property
@@ -227,6 +236,7 @@ class IndoMERConfig(datasets.BuilderConfig):
             on_missing=self.on_missing,
             media_dir=None if self.media_dir is None else os.fspath(self.media_dir),
             extra=self.extra,
+            feature_files=self.feature_files,
             storage_options=self.source_options,
             sources=self.sources,
         )
@@ -244,26 +254,31 @@ class IndoMERConfig(datasets.BuilderConfig):
         used = {key for key, value in config_kwargs.items() if value is not None}
         if not used and custom_features is None:
             return str(self.name)
-        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        for field in _NOT_IN_TABLES:
-            del options[field]
+        own = FeaturePlaces(self.feature_files or {}, self.source_options)
         release = None
         if self.data_dir is not None:
             release = Release(self.data_dir, self.source_options)
-            self.sources = release.identity(self.feature_dims)
+            self.modalities = own.beside(release, self.modalities)
+            released = [name for name in self.feature_dims if name not in own]
+            self.sources = release.identity(released) | own.identity()
+        self.own_dims = own.widths({"video": self.video_dim, "audio": self.audio_dim})
         if wanted := check_extra_columns(self.extra_columns):
             # Their types are those of the dataset, so they are read before anything else is.
             self.extra = ExtraColumns(wanted, release, self.source_options, self.feature_dims)
         media = None
         if self.media_dir is not None:
             media = sorted(MediaFolder(self.media_dir, self.source_options).addresses.items())
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for field in _NOT_IN_TABLES:
+            del options[field]
         code = code_digest(__file__)
         extra = self.extra and self.extra.identity
         key = (self.sources, media, extra, sorted(options.items()), str(custom_features), code)
         return f"{self.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}"
 
     def _check_options(self) -> None:
-        self.modalities = check_modalities(self.modalities)
+        self.feature_files = check_feature_files(self.feature_files) or None
+        self.modalities = check_modalities(self.modalities, self.feature_files or ())
         self.trim_padding = bool(check_choice("trim_padding", self.trim_padding, (False, True)))
         check_choice("on_missing", self.on_missing, ("error", "skip", "empty"))
         check_choice("label_language", self.label_language, ("id", "en"))
@@ -296,8 +311,9 @@ class IndoMER(PreparedTables, datasets.GeneratorBasedBuilder):
     ) -> None:
         # The config reads the release, and `datasets` shows it nothing else of the builder.
         # Copies: `datasets` adds options for the Hub to the ones it is given.
-        tables = addresses_of(options.get("extra_columns"))
-        addresses = (options.get("data_dir"), options.get("media_dir"), *tables)
+        addresses = [options.get("data_dir"), options.get("media_dir")]
+        addresses += addresses_of(options.get("extra_columns"))
+        addresses += addresses_in(options.get("feature_files"))
         given = options.pop("source_options", None) or storage_options
         if source_options := with_token(given, options.get("token"), *addresses):
             options["source_options"] = source_options
@@ -441,6 +457,7 @@ def load_dataset(
     media_dir: str | os.PathLike[str] | None = None,
     extra_columns: ExtraColumnsOption = (),
     source_options: dict[str, Any] | None = None,
+    feature_files: Mapping[str, Any] | None = None,
     features: datasets.Features | None = None,
     download_config: datasets.DownloadConfig | None = None,
     download_mode: datasets.DownloadMode | str | None = None,
@@ -462,7 +479,7 @@ def load_dataset(
         num_proc: Processes that prepare.
         trust_remote_code: Not needed here; `datasets.load_dataset` 3.x asks for it.
 
-    From `modalities` to `source_options`, arguments are those of `IndoMERConfig`; from `features`
+    From `modalities` to `feature_files`, arguments are those of `IndoMERConfig`; from `features`
     to `storage_options`, those of `datasets.load_dataset`.
 
     Returns:
@@ -488,6 +505,7 @@ def load_dataset(
         "media_dir": media_dir,
         "extra_columns": check_extra_columns(extra_columns),
         "source_options": source_options,
+        "feature_files": feature_files,
     }
     check_option_names(unknown, options)
     if isinstance(split, str):

@@ -15,12 +15,14 @@ import numpy.typing as npt
 from indomer_files.clip_names import clip_key
 from indomer_files.errors import IndoMERError, count, raise_all
 from indomer_files.extra_columns import ExtraColumns
+from indomer_files.feature_arrays import FeatureArrays
+from indomer_files.feature_places import FeaturePlaces, tell_unused
 from indomer_files.features import FeatureFile
 from indomer_files.labels import Annotations, OtherConfig, Row, read_rows, read_split
 from indomer_files.logs import warn_once
 from indomer_files.media import MediaFolder
 from indomer_files.release import Release
-from indomer_files.schema import FEATURE_PLACES, SPLITS
+from indomer_files.schema import FEATURE_DIMS, FEATURE_PLACES, SPLITS
 from indomer_files.sources.store import Identity
 
 logger = logging.getLogger(__name__)
@@ -51,7 +53,9 @@ class ClipReader:
         on_missing: What to do with a clip without features: "error", "skip", or "empty".
         media_dir: Folder of the clips themselves, or None.
         extra: Further columns, read.
-        storage_options: Keyword arguments of the file system of both folders.
+        feature_files: Modality -> split -> path of features that are not in the release, as
+            `check_feature_files` returns them.
+        storage_options: Keyword arguments of the file systems of all of these.
         sources: Path -> identity of files that have to be the same as when that was noted.
 
     Raises:
@@ -68,6 +72,7 @@ class ClipReader:
         on_missing: str = "error",
         media_dir: str | None = None,
         extra: ExtraColumns | None = None,
+        feature_files: Mapping[str, Mapping[str, str]] | None = None,
         storage_options: dict[str, Any] | None = None,
         sources: Mapping[str, Identity | None] | None = None,
     ) -> None:
@@ -78,9 +83,14 @@ class ClipReader:
         self._media_dir, self._storage_options = media_dir, storage_options
         self._media = ("video", "audio") if media_dir is not None else ()
         self._sources, self._extra = dict(sources or {}), extra
-        self._files_by_split: dict[str, dict[str, FeatureFile]] = {}
-        # Splits of which it was said what is missing.
+        self._own = FeaturePlaces(feature_files or {}, storage_options)
+        self._files_by_split: dict[str, dict[str, FeatureArrays]] = {}
+        # Path -> open file with the clips of several splits.
+        self._own_files: dict[tuple[str, str], FeatureArrays] = {}
+        # Splits of which it was said what is missing; (modality, split) whose own files were held
+        # against the rows.
         self._told: set[str] = set()
+        self._compared: set[tuple[str, str]] = set()
         # `datasets` 5 shuffles and interleaves streams with a thread for each of them.
         self._lock = threading.Lock()
 
@@ -121,9 +131,7 @@ class ClipReader:
         what its name does not say.
         """
         changed = [
-            path
-            for path, identity in self._sources.items()
-            if self._release.file_identity(path) != identity
+            path for path, identity in self._sources.items() if self._identity_of(path) != identity
         ]
         changed += self._extra.changed() if self._extra is not None else []
         if changed:
@@ -132,8 +140,12 @@ class ClipReader:
                 "all files are complete."
             )
 
-    def feature_files(self, split: str) -> dict[str, FeatureFile]:
-        """Modality -> open feature pickle of a split."""
+    def _identity_of(self, path: str) -> Identity | None:
+        is_own = path in self._own.paths()
+        return self._own.identity_of(path) if is_own else self._release.file_identity(path)
+
+    def feature_files(self, split: str) -> dict[str, FeatureArrays]:
+        """Modality -> open features of a split."""
         with self._lock:
             if split not in self._files_by_split:
                 self._files_by_split[split] = {
@@ -144,16 +156,16 @@ class ClipReader:
     def check_join(self, split: str) -> list[Row]:
         """Return the rows of a split that will be examples; tell all that is wrong at once."""
         rows = self.rows_by_split[split]
-        for file in self.feature_files(split).values():
+        for modality, file in self.feature_files(split).items():
             # Of a file on a server, the rest is read when its clips were: see `clips`.
             if not file.is_remote:
-                file.verify()
+                self._verify(modality, file, split)
         problems: list[str] = []
         missing_any: set[str] = set()
         for modality, missing, what in self._missing(split):
             missing_any.update(row["sample_id"] for row in missing)
             if missing:
-                names = [row[f"{modality}_name"] for row in missing]
+                names = [self.clip_name(modality, row) for row in missing]
                 where = f"{self.config_name}/{SPLITS[split]}"
                 problems.append(f"{where}: {count(names, rows, 'clips')} no {what}")
         if problems and self._on_missing == "error":
@@ -181,10 +193,10 @@ class ClipReader:
             for row in rows[start:stop]:
                 if row is rows[-1]:
                     # Nothing is prepared, or streamed to its end, of files with an unknown rest.
-                    for file in files.values():
-                        file.verify()
+                    for modality, file in files.items():
+                        self._verify(modality, file, split)
                 shapes = {
-                    modality: self._shape(modality, file, row[f"{modality}_name"], split)
+                    modality: self._shape(modality, file, self.clip_name(modality, row), split)
                     for modality, file in files.items()
                 }
                 known = {modality: shape for modality, shape in shapes.items() if shape}
@@ -201,7 +213,8 @@ class ClipReader:
         """Read a clip into `frames`, (T, D); return how many there are before the padding."""
         if not len(frames):
             return 0
-        return self.feature_files(split)[modality].read_into(row[f"{modality}_name"], frames)
+        name = self.clip_name(modality, row)
+        return self.feature_files(split)[modality].read_into(name, frames)
 
     def read_trimmed(
         self, split: str, modality: str, row: Row, room: npt.NDArray[np.float32]
@@ -209,7 +222,13 @@ class ClipReader:
         """Read the frames of a clip before the padding, with `room` for those with it."""
         if not len(room):
             return np.empty_like(room)
-        return self.feature_files(split)[modality].read_trimmed(row[f"{modality}_name"], room)
+        return self.feature_files(split)[modality].read_trimmed(self.clip_name(modality, row), room)
+
+    @staticmethod
+    def clip_name(modality: str, row: Row) -> str:
+        """What a clip is called in the features of a modality; of one's own, as the video is."""
+        name: str = row[f"{modality}_name" if modality in FEATURE_DIMS else "video_name"]
+        return name
 
     def _missing(self, split: str) -> Iterator[tuple[str, list[Row], str]]:
         """Yield (modality, rows that have none, of what) for features and media."""
@@ -217,13 +236,16 @@ class ClipReader:
         for modality, file in self.feature_files(split).items():
             missing = []
             for row in rows:
-                name = row[f"{modality}_name"]
+                name = self.clip_name(modality, row)
                 shape = file.expected_shape(name)
                 if shape is None:
                     missing.append(row)
                 else:
                     self._check_width(modality, file, name, shape)
-            yield modality, missing, f"{modality} features in {file.name}"
+            what = f"{modality} features in {file.name}"
+            if missing and len(missing) == len(rows) and modality in self._own:
+                what += f", whose clips are called {', '.join(map(repr, file.spread_names(3)))}"
+            yield modality, missing, what
         for modality in self._media:
             missing = [row for row in rows if row[modality] is None]
             yield modality, missing, f"{modality} file in {self._media_dir!r}"
@@ -235,7 +257,7 @@ class ClipReader:
         return self._on_missing == "empty"
 
     def _shape(
-        self, modality: str, file: FeatureFile, name: str, split: str
+        self, modality: str, file: FeatureArrays, name: str, split: str
     ) -> tuple[int, int] | None:
         if name in file:
             shape = file.shape(name)
@@ -250,26 +272,46 @@ class ClipReader:
             self.check_join(split)
 
     def _check_width(
-        self, modality: str, file: FeatureFile, name: str, shape: tuple[int, int]
+        self, modality: str, file: FeatureArrays, name: str, shape: tuple[int, int]
     ) -> None:
         dim = self.dims[modality]
+        if shape[1] != dim and modality in self._own:
+            raise IndoMERError(
+                f"{file.name}, clip {name!r}: expected shape (T, {dim}), as the first clip of the "
+                f"first file has or as was asked for, found {shape}. Write all clips of {modality} "
+                "with one width."
+            )
         if shape[1] != dim:
             raise IndoMERError(
                 f"{file.name}, clip {name!r}: expected shape (T, {dim}), found {shape}. If these "
                 f"features are meant to be so wide, pass {modality}_dim={shape[1]}."
             )
 
-    def _open_features(self, modality: str, split: str) -> FeatureFile:
+    def _verify(self, modality: str, file: FeatureArrays, split: str) -> None:
+        """Read all but the arrays of a file; say once what of one's own has no use."""
+        file.verify()
+        if modality in self._own and (modality, split) not in self._compared:
+            splits = self._own.splits_of(modality, split)
+            self._compared.update((modality, one) for one in splits)
+            rows = [row for one in splits for row in self.rows_by_split.get(one, ())]
+            tell_unused(file, [self.clip_name(modality, row) for row in rows], splits)
+
+    def _open_features(self, modality: str, split: str) -> FeatureArrays:
+        orders = functools.partial(self._orders, modality, split)
+        if modality in self._own:
+            key = modality, self._own.path(modality, split)
+            if key not in self._own_files:
+                self._own_files[key] = self._own.open(modality, split, orders=orders)
+            return self._own_files[key]
         path = self._release.feature_path(modality, split)
         if path is None:
             self._refuse_missing_files()
-        orders = functools.partial(self._orders, modality, split)
         return FeatureFile(path, self._release.fs, orders)
 
     def _refuse_missing_files(self) -> NoReturn:
         """Raise one error about all feature files that are missing, of every modality and split."""
         release, missing = self._release, {}
-        for modality in self.dims:
+        for modality in (name for name in self.dims if name not in self._own):
             splits = [split for split in SPLITS if release.feature_path(modality, split) is None]
             if splits:
                 missing[modality] = splits
@@ -287,12 +329,13 @@ class ClipReader:
 
         Those of the label files of release 1.0.0 are three different ones.
         """
-        names = [row[f"{modality}_name"] for row in self.rows_by_split[split]]
+        names = [self.clip_name(modality, row) for row in self.rows_by_split[split]]
         yield names
         other = OtherConfig(self._release, self.config_name).name
         # Its files need not be there, nor be right: nothing else of them may be asked for.
         with contextlib.suppress(IndoMERError):
-            yield [row[modality] for row in read_split(self._release, other, split)]
+            field = modality if modality in FEATURE_DIMS else "video"
+            yield [row[field] for row in read_split(self._release, other, split)]
         keys = set(map(clip_key, names))
         yield [key for key in Annotations(self._release).keys if key in keys]
         yield sorted(names)

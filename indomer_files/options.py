@@ -67,14 +67,21 @@ def check_option_names(names: Iterable[str], known: Collection[str], of: str = "
             raise IndoMERError(f"Unknown option {name!r}.{hint} Options{of} are {listed}.")
 
 
-def check_modalities(modalities: Sequence[str] | str) -> tuple[str, ...]:
-    """Some of `MODALITIES`, in their order; one may be given by itself."""
+def check_modalities(modalities: Sequence[str] | str, own: Iterable[str] = ()) -> tuple[str, ...]:
+    """Some of `MODALITIES`, in their order; one may be given by itself.
+
+    Args:
+        modalities: Those that were asked for.
+        own: Those that have features of one's own: they are in the answer in any case.
+    """
     chosen = (modalities,) if isinstance(modalities, str) else tuple(modalities)
-    unknown = [modality for modality in chosen if modality not in MODALITIES]
+    own = tuple(own)
+    known = (*MODALITIES, *(modality for modality in own if modality not in MODALITIES))
+    unknown = [modality for modality in chosen if modality not in known]
     if unknown or not chosen:
-        hint = did_you_mean(unknown[0], MODALITIES) if unknown else ""
-        raise IndoMERError(f"modalities: expected some of {MODALITIES}, got {chosen!r}.{hint}")
-    return tuple(modality for modality in MODALITIES if modality in chosen)
+        hint = did_you_mean(unknown[0], known) if unknown else ""
+        raise IndoMERError(f"modalities: expected some of {known}, got {chosen!r}.{hint}")
+    return tuple(modality for modality in known if modality in (*chosen, *own))
 
 
 def check_choice(option: str, value: Value, known: Collection[Value]) -> Value:

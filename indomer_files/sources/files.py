@@ -55,7 +55,7 @@ class FileSource:
     def read(self, start: int, stop: int) -> bytes:
         """Bytes from `start` to `stop`, or to the end of the file."""
         content = bytearray(max(0, min(stop, self.size) - start))
-        n_read = self._fill(start, memoryview(content))
+        n_read = self.fill(start, memoryview(content))
         return bytes(content if n_read == len(content) else content[:n_read])
 
     def read_many(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
@@ -65,7 +65,7 @@ class FileSource:
     def read_into(self, start: int, array: npt.NDArray[Any]) -> None:
         """Fill a C-contiguous array with the bytes from `start` on."""
         wanted = array.reshape(-1).view(np.uint8).data
-        n_read = self._fill(start, wanted)
+        n_read = self.fill(start, wanted)
         # Afterwards: what was read is then known to be of the file that was opened.
         self.check_unchanged()
         if n_read != len(wanted):
@@ -83,8 +83,8 @@ class FileSource:
             start += len(block)
         return None
 
-    def _fill(self, start: int, wanted: memoryview) -> int:
-        """Read into a memoryview; return how many bytes there were."""
+    def fill(self, start: int, wanted: memoryview) -> int:
+        """Read into a memoryview, as far as the file goes; return how many bytes there were."""
         n_read = 0
         # Raw files and sockets may give less than what was asked for.
         while n_read < len(wanted) and (got := self._read_some(start + n_read, wanted[n_read:])):

@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 import indomer
-from indomer_files import FeatureFile, IndoMERError, Release
+from indomer_files import IndoMERError, Release
 from indomer_files.clip_names import clip_key
 from indomer_files.clips import ClipReader
+from indomer_files.feature_arrays import FeatureArrays
 from indomer_files.options import did_you_mean
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, SPLITS
 from indomer_tools.browse.clip_view import ClipView, clip_view
@@ -148,7 +149,7 @@ class _ReleasedClips(Clips):
         config = self._builder.config
         wanted = dict(config.feature_dims)
         self._reader: ClipReader = config.open_clips()
-        self._opened: dict[tuple[str, str], FeatureFile] = {}
+        self._opened: dict[tuple[str, str], FeatureArrays] = {}
         there = {
             split: {name: dim for name, dim in wanted.items() if release.feature_path(name, split)}
             for split in SPLITS
@@ -180,6 +181,7 @@ class _ReleasedClips(Clips):
             modalities=config.modalities,
             dims=dims,
             media_dir=media_dir,
+            feature_files=config.feature_files,
             storage_options=config.source_options,
             sources=config.sources,
         )
