@@ -75,6 +75,7 @@ try:
         check_split,
         check_width,
     )
+    from indomer_files.padding import PADDINGS
     from indomer_files.prepared import PreparedTables, no_lock_beside
     from indomer_files.schema import (
         DOWNLOAD_ADVICE,
@@ -184,6 +185,8 @@ class IndoMERConfig(datasets.BuilderConfig):
             clips, or -> {"train": path, "validation": path}. A new name such as "clip" makes the
             columns `clip_feature` and `clip_length`. Widths are those of the files, unless
             `video_dim` or `audio_dim` is given.
+        padding: The end at which the clips of a file are padded: "auto" (found in the file), "end"
+            or "start". In an example, true frames come first in any case.
     """
 
     modalities: Sequence[str] = MODALITIES
@@ -196,6 +199,7 @@ class IndoMERConfig(datasets.BuilderConfig):
     extra_columns: ExtraColumnsOption = ()
     source_options: dict[str, Any] | None = dataclasses.field(default=None, repr=False)
     feature_files: Mapping[str, Any] | None = None
+    padding: str = "auto"
 
     # Path -> identity of the files that the cache entry is named after; no option.
     sources: dict[str, Any] | None = dataclasses.field(default=None, init=False, repr=False)
@@ -237,6 +241,7 @@ class IndoMERConfig(datasets.BuilderConfig):
             media_dir=None if self.media_dir is None else os.fspath(self.media_dir),
             extra=self.extra,
             feature_files=self.feature_files,
+            padding=self.padding,
             storage_options=self.source_options,
             sources=self.sources,
         )
@@ -282,6 +287,7 @@ class IndoMERConfig(datasets.BuilderConfig):
         self.trim_padding = bool(check_choice("trim_padding", self.trim_padding, (False, True)))
         check_choice("on_missing", self.on_missing, ("error", "skip", "empty"))
         check_choice("label_language", self.label_language, ("id", "en"))
+        check_choice("padding", self.padding, PADDINGS)
         check_width("video_dim", self.video_dim)
         check_width("audio_dim", self.audio_dim)
         self.extra_columns = check_extra_columns(self.extra_columns)
@@ -458,6 +464,7 @@ def load_dataset(
     extra_columns: ExtraColumnsOption = (),
     source_options: dict[str, Any] | None = None,
     feature_files: Mapping[str, Any] | None = None,
+    padding: str = "auto",
     features: datasets.Features | None = None,
     download_config: datasets.DownloadConfig | None = None,
     download_mode: datasets.DownloadMode | str | None = None,
@@ -479,7 +486,7 @@ def load_dataset(
         num_proc: Processes that prepare.
         trust_remote_code: Not needed here; `datasets.load_dataset` 3.x asks for it.
 
-    From `modalities` to `feature_files`, arguments are those of `IndoMERConfig`; from `features`
+    From `modalities` to `padding`, arguments are those of `IndoMERConfig`; from `features`
     to `storage_options`, those of `datasets.load_dataset`.
 
     Returns:
@@ -506,6 +513,7 @@ def load_dataset(
         "extra_columns": check_extra_columns(extra_columns),
         "source_options": source_options,
         "feature_files": feature_files,
+        "padding": padding,
     }
     check_option_names(unknown, options)
     if isinstance(split, str):

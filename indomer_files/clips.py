@@ -55,6 +55,7 @@ class ClipReader:
         extra: Further columns, read.
         feature_files: Modality -> split -> path of features that are not in the release, as
             `check_feature_files` returns them.
+        padding: The end at which files are padded: "auto", "end" or "start".
         storage_options: Keyword arguments of the file systems of all of these.
         sources: Path -> identity of files that have to be the same as when that was noted.
 
@@ -73,13 +74,14 @@ class ClipReader:
         media_dir: str | None = None,
         extra: ExtraColumns | None = None,
         feature_files: Mapping[str, Mapping[str, str]] | None = None,
+        padding: str = "auto",
         storage_options: dict[str, Any] | None = None,
         sources: Mapping[str, Identity | None] | None = None,
     ) -> None:
         self.process_id = os.getpid()
         self.config_name, self.dims = config_name, dict(dims)
         self._release = Release(data_dir, storage_options)
-        self._modalities, self._on_missing = modalities, on_missing
+        self._modalities, self._on_missing, self._padding = modalities, on_missing, padding
         self._media_dir, self._storage_options = media_dir, storage_options
         self._media = ("video", "audio") if media_dir is not None else ()
         self._sources, self._extra = dict(sources or {}), extra
@@ -301,12 +303,12 @@ class ClipReader:
         if modality in self._own:
             key = modality, self._own.path(modality, split)
             if key not in self._own_files:
-                self._own_files[key] = self._own.open(modality, split, orders=orders)
+                self._own_files[key] = self._own.open(modality, split, self._padding, orders)
             return self._own_files[key]
         path = self._release.feature_path(modality, split)
         if path is None:
             self._refuse_missing_files()
-        return FeatureFile(path, self._release.fs, orders)
+        return FeatureFile(path, self._release.fs, orders, padding=self._padding)
 
     def _refuse_missing_files(self) -> NoReturn:
         """Raise one error about all feature files that are missing, of every modality and split."""

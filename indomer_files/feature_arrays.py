@@ -44,6 +44,8 @@ class FeatureArrays(abc.ABC):
         self.name = name
         self._given = check_choice("padding", padding, PADDINGS)
         self._padding = None if padding == "auto" else padding
+        # Whether the first clips alone have told it, of a file that was not read further.
+        self._is_foretold = False
         # T of all clips, as far as is known, where they may be padded.
         self._common_length: int | None = None
         # Clip -> (start, stop) of its true frames, for clips that were read.
@@ -85,6 +87,11 @@ class FeatureArrays(abc.ABC):
         Fewer where each takes a request, or is read whole for its first frame.
         """
         return 32, 256
+
+    @property
+    def is_known_in_part(self) -> bool:
+        """Whether there may be clips that were not found yet, and are not worth a search."""
+        return False
 
     def expected_shape(self, name: str) -> tuple[int, int] | None:
         """(T, D) of one clip, or None if it is not there, as far as that can be foretold."""
@@ -135,9 +142,11 @@ class FeatureArrays(abc.ABC):
         """Read all but the arrays, up to the end of the file.
 
         Raises:
-            IndoMERError: What the class says, wherever in the file it is.
+            IndoMERError: What the class says, wherever in the file it is; clips are padded at
+                different ends.
         """
         len(self)
+        self.confirm_padding()
 
     def close(self) -> None:  # noqa: B027  # Most formats hold nothing open.
         """Close the file, unless the caller opened it."""
@@ -165,6 +174,21 @@ class FeatureArrays(abc.ABC):
                 if self._padding is None:
                     self._padding = self._find_padding()
         return self._padding
+
+    def confirm_padding(self) -> None:
+        """Hold the padding against clips of the whole file, where its first ones have told it.
+
+        Raises:
+            IndoMERError: Some clips tell the one end, and some the other.
+        """
+        with self._padding_lock:
+            if self._is_foretold and self._find_padding() != self._padding:
+                raise IndoMERError(
+                    f"{self.name}: expected all clips to be padded at one end, found the first "
+                    f"ones padded at their {self._padding} and those after them at the other. "
+                    "Pass padding='end' or padding='start', as is true of the file. If it mixes "
+                    "both, have it written again."
+                )
 
     def look_at_ends(self) -> Ends:
         """First and last frames of some clips; nothing where clips differ in T."""
@@ -240,6 +264,12 @@ class FeatureArrays(abc.ABC):
 
     def _find_padding(self) -> str:
         ends = self.look_at_ends()
+        is_in_part = self.is_known_in_part
+        self._is_foretold = is_in_part and not ends.start and (bool(ends.end) or not len(ends))
+        if is_in_part and not self._is_foretold:
+            # All clips are to be known: only then do these lie spread over the file.
+            len(self)
+            ends = self.look_at_ends()
         against = ends.end or (self._with_longer_end(ends) if ends.start else [])
         if ends.start and against:
             raise IndoMERError(

@@ -30,6 +30,9 @@ from indomer_files.sources import FileSource, Store, open_source
 
 _DAMAGED_ADVICE = "Fetch the file again, or have it written again from the arrays."
 
+# Clips of a local pickle whose ends are looked at before it was read to its end.
+_N_FIRST = 4
+
 # What honest files hold in place of arrays. A package as a whole would be too much: some of its
 # functions run what they are given.
 _TENSOR_NAMES = (
@@ -158,16 +161,17 @@ class FeatureFile(FeatureArrays):
     def n_looked_at(self) -> tuple[int, int]:
         if self.is_remote:
             return (12, 48) if self._source.gives_ranges else (3, 12)
-        return super().n_looked_at
+        # The first example of a stream does not wait for the end of the file.
+        return (_N_FIRST, _N_FIRST) if self.is_known_in_part else super().n_looked_at
+
+    @property
+    def is_known_in_part(self) -> bool:
+        return not self.is_remote and not self._index.is_complete
 
     def lengths(self) -> set[int]:
         return {clip.shape[0] for clip in self._index.known()}
 
     def spread_names(self, n_clips: int) -> list[str]:
-        first = self._index.spread(1)
-        # Neither a server nor a file that has to be decoded is read to its end for this.
-        if first and first[0].payload.is_plain and not self.is_remote:
-            self._index.complete()
         return [clip.name for clip in self._index.spread(n_clips)]
 
     def reads_rows(self, name: str) -> bool:
@@ -217,9 +221,11 @@ class FeatureFile(FeatureArrays):
         """Read all but the arrays, up to the end of the file.
 
         Raises:
-            UnsafePickleError, IndoMERError: What the class says, wherever in the file it is.
+            UnsafePickleError, IndoMERError: What the class says, wherever in the file it is; clips
+                are padded at different ends.
         """
         self._index.complete()
+        self.confirm_padding()
 
     @property
     def protocol(self) -> int:

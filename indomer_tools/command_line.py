@@ -18,6 +18,7 @@ import indomer
 from indomer_files import Release
 from indomer_files.errors import system_error_words
 from indomer_files.options import check_config
+from indomer_files.padding import PADDINGS
 from indomer_files.safe_text import safe_text
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, MODALITIES
 from indomer_tools import demo, infos
@@ -128,6 +129,16 @@ def _add_modalities(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_padding(command: argparse.ArgumentParser, what: str = "Feature files are") -> None:
+    command.add_argument(
+        "--padding",
+        type=one_of(PADDINGS),
+        default="auto",
+        metavar="END",
+        help=f"{what} padded at the end or at the start; without the option, this is found.",
+    )
+
+
 def _modalities(args: argparse.Namespace, is_part_enough: bool) -> tuple[str, ...]:
     """Those that were asked for, or those that are there; the rest is told.
 
@@ -192,12 +203,18 @@ def _add_check_arguments(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="Compute the digest of every file; without it, of files up to 64 MiB.",
     )
+    _add_padding(command)
 
 
 def _run_check(args: argparse.Namespace) -> int:
     for path in filter(None, (args.json, args.html)):
         _check_is_no_part(path, args.data_dir)
-    report = check(args.data_dir, sha256=args.sha256 or None, progress=not args.quiet)
+    report = check(
+        args.data_dir,
+        sha256=args.sha256 or None,
+        padding=args.padding,
+        progress=not args.quiet,
+    )
     if args.json is not None:
         _write(args.json, report.to_json())
     if args.html is not None:
@@ -318,9 +335,8 @@ def _add_export_arguments(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"Export one of {', '.join(CONFIGS)}; without the option, both.",
     )
-    command.add_argument(
-        "--trim-padding", action="store_true", help="Drop each clip's trailing all-zero frames."
-    )
+    command.add_argument("--trim-padding", action="store_true", help="Drop each clip's padding.")
+    _add_padding(command)
     _add_modalities(command)
     command.add_argument(
         "--on-missing",

@@ -91,6 +91,11 @@ class PickleIndex:
         self.complete()
         return list(self._arrays.values())
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the file was read to its end."""
+        return self._is_complete
+
     def known(self) -> list[StoredArray]:
         """Arrays that were found so far, and those whose places are foretold."""
         with self._lock:

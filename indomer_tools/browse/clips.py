@@ -182,6 +182,7 @@ class _ReleasedClips(Clips):
             dims=dims,
             media_dir=media_dir,
             feature_files=config.feature_files,
+            padding=config.padding,
             storage_options=config.source_options,
             sources=config.sources,
         )

@@ -41,6 +41,7 @@ OPTIONS = (
     "video_dim",
     "audio_dim",
     "extra_columns",
+    "padding",
 )
 
 # Shards of a split, or a multiple of that, so that 2, 4 or 8 workers have equal shares; each with

@@ -110,6 +110,14 @@ def _cut_short(release):
     path.write_bytes(path.read_bytes()[:9000])
 
 
+def _padded_at_both_ends(release):
+    path = release / "audio_feature" / "train_audio_features.pkl"
+    entries = unpickled(path)
+    frames = entries[1]["audio_feature"]
+    entries[1]["audio_feature"] = frames[::-1].copy()
+    path.write_bytes(pickle.dumps(entries))
+
+
 def _git_lfs_pointer(release):
     path = release / "audio_feature" / "train_audio_features.pkl"
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
@@ -184,6 +192,8 @@ LOADER_ERRORS = {
     "7_class/val: 1 of 7 rows (first: ...) have an unknown label.": _other_label,
     ".../train.json, row 3: half a character in 'text'": _half_a_character,
     ".../train.json: row 3: the key 'label' is there twice.": _key_twice,
+    "...: expected all clips to be padded at one end, found '...' with all-zero frames at its "
+    "start and '...' with such at its end.": _padded_at_both_ends,
     "...: refused 'posix.system'. Nothing was run.": _attack,
     "...: refused 'pandas.DataFrame'. Nothing was run. Whoever wrote it ...": _table,
     "... this looks like a table as text (CSV).": _text_table,

@@ -41,7 +41,7 @@ def test_options_of_a_load_are_keywords_with_the_defaults_of_the_config():
         for field in dataclasses.fields(indomer.IndoMERConfig)
         if field.init and field.name not in inherited
     ]
-    assert len(options) == 9
+    assert len(options) == 11
     for option in options:
         assert parameters[option.name].default == option.default, option.name
         assert parameters[option.name].kind is inspect.Parameter.KEYWORD_ONLY

@@ -10,11 +10,12 @@ import pytest
 
 from indomer_tools.arguments import join_values
 from indomer_tools.command_line import main
+from tests.support import openface_files
 from tests.support.places import ROOT
 from tests.support.release_writers import make_clips, write_release
 
 KNOWN = {"--modalities": ("text", "audio", "video")}
-COMMANDS = ("demo", "check", "inspect", "export", "infos")
+COMMANDS = ("demo", "check", "inspect", "features", "export", "infos")
 
 
 @pytest.fixture
@@ -166,10 +167,14 @@ def test_examples_show_their_help_without_ray(program, tmp_path):
 def arguments_of(command, folder, tmp_path):
     """What a command needs to work on a release."""
     pickle = folder / "video_feature" / "val_video_features.pkl"
+    csvs = tmp_path / "csvs"
+    if command == "features" and folder.exists():
+        openface_files.write_csv(csvs / "clip_1_Cooking_1.csv", 5)
     return {
         "demo": [folder],
         "check": [folder],
         "inspect": [pickle],
+        "features": [csvs, tmp_path / "made", "--openface", csvs, "--modalities", "video"],
         "export": [folder, tmp_path / "out"],
         "infos": [tmp_path / "infos.json"],
     }[command]

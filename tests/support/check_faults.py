@@ -596,6 +596,13 @@ FAULTS = [
         AUDIO,
         f"{CLIP}.wav: 2 frames",
     ),
+    Fault(
+        "feature-padding-mixed",
+        lambda folder: edit_array(folder, "audio", lambda array: np.roll(array, 3, axis=0)),
+        1,
+        AUDIO,
+        f"{CLIP}.wav: 3 frames at its start",
+    ),
     Fault("feature-constant", _constant_columns, 2, VIDEO, "column 3: 7.5"),
 ]
 
