@@ -8,6 +8,7 @@
 torch is imported when a batch is made.
 """
 
+import collections
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 import indomer
-from indomer_files.schema import LABEL_COLUMNS
-from indomer_tools.train.torch_data import ClipBatch, table_columns
+from indomer_files.schema import FEATURE_DIMS, LABEL_COLUMNS
+from indomer_tools.train.torch_data import ClipBatch, feature_modalities, table_columns
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +47,7 @@ class PaddingCollator:
     ``video_mask``                       (B, T_v)         bool       True on true frames
     ``video_length``                     (B,)             int64      true frames; with `lengths`
     ``audio_feature``, and so on         (B, T_a, 18)     the same   the same
+    ``clip_feature``, and so on          (B, T, D)        the same   a modality of one's own
     ``labels``                           (B,)             int64      `label`
     ``emotion`` and other label columns  (B,)             int64      the column
     ``input_ids``, ...                   (B, tokens)      int64      the tokenizer, from `text`
@@ -62,8 +64,9 @@ class PaddingCollator:
         replace_nonfinite: Replace NaN and infinities by 0. They are kept otherwise.
         keep: Columns to return as lists, such as ("sample_id",).
         lengths: Return numbers of true frames, too. A Trainer passes them to the model.
-        video_dim: Values of a video frame.
-        audio_dim: Values of an audio frame.
+        video_dim: Values that a video frame must have; by default all of a batch have as many.
+        audio_dim: The same of audio.
+        dims: The same of modalities of one's own: modality -> values.
 
     Raises:
         IndoMERError: An option that makes no sense. When called: frames of another shape, or a
@@ -78,8 +81,9 @@ class PaddingCollator:
         *,
         keep: Sequence[str] = (),
         lengths: bool = False,
-        video_dim: int = 673,
-        audio_dim: int = 18,
+        video_dim: int | None = None,
+        audio_dim: int | None = None,
+        dims: Mapping[str, int] | None = None,
     ) -> None:
         if pad_to_multiple_of is not None and pad_to_multiple_of < 1:
             raise indomer.IndoMERError(
@@ -99,11 +103,14 @@ class PaddingCollator:
         self.replace_nonfinite = replace_nonfinite
         self.keep = tuple(keep)
         self.lengths = lengths
-        self.dims = {"video": video_dim, "audio": audio_dim}
-        self._memory = {modality: _Memory() for modality in self.dims}
+        given = {"video": video_dim, "audio": audio_dim, **(dims or {})}
+        self.dims = {modality: dim for modality, dim in given.items() if dim is not None}
+        # Widths to give clips without frames, where a batch has no others.
+        self._last_dims = {**FEATURE_DIMS, **self.dims}
+        self._memory = collections.defaultdict[str, _Memory](_Memory)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_memory": {modality: _Memory() for modality in self.dims}}
+        return {**self.__dict__, "_memory": collections.defaultdict(_Memory)}
 
     def __call__(self, examples: Sequence[Any]) -> dict[str, Any]:
         import torch
@@ -113,9 +120,8 @@ class PaddingCollator:
         examples = [_as_mapping(example) for example in examples]
         columns = examples[0].keys()
         batch: dict[str, Any] = {}
-        for modality in self.dims:
-            if f"{modality}_feature" in columns:
-                batch |= self._padded(modality, examples)
+        for modality in feature_modalities(columns):
+            batch |= self._padded(modality, examples)
         for column in ("label", *LABEL_COLUMNS):
             if column in columns:
                 ids = [_as_int(example[column]) for example in examples]
@@ -131,16 +137,18 @@ class PaddingCollator:
         import torch
 
         clips = [self._true_frames(modality, example) for example in examples]
+        dim = self._width(modality, clips, examples)
         lengths = np.array([len(clip) for clip in clips])
         multiple = self.pad_to_multiple_of
         n_frames = math.ceil(max(1, lengths.max()) / multiple) * multiple
-        shape = len(clips), n_frames, self.dims[modality]
+        shape = len(clips), n_frames, dim
         padded, is_zero = self._memory[modality].take(shape)
         # numpy, here and for the mask: torch would start threads, which are slower than the work
         # itself wherever other processes keep the cores busy.
         for row, clip in zip(padded.numpy(), clips):
             frames = row[: len(clip)]
-            frames[:] = clip
+            if len(clip):
+                frames[:] = clip
             if not is_zero:
                 row[len(clip) :] = 0
             if self.replace_nonfinite:
@@ -153,21 +161,42 @@ class PaddingCollator:
 
     def _true_frames(self, modality: str, example: Mapping[str, Any]) -> npt.NDArray[Any]:
         """The frames of one clip without its padding, of shape (T, D)."""
-        column, dim = f"{modality}_feature", self.dims[modality]
-        frames = _as_array(example[column])
-        if not len(frames):
-            return np.empty((0, dim), np.float32)
-        if frames.ndim != 2 or frames.shape[1] != dim:
-            raise indomer.IndoMERError(
-                f"{example.get('sample_id', 'a clip')}, {column}: expected shape (T, {dim}), "
-                f"found {frames.shape}. For other features pass their width: "
-                f"PaddingCollator({modality}_dim=...)."
-            )
+        frames = _as_array(example[f"{modality}_feature"])
+        if frames.ndim != 2 or not len(frames):
+            return frames
         length = _as_int(example.get(f"{modality}_length"))
         if length is not None:
             return frames[:length]
         # Looked for only where the last frame is 0: it takes a pass over the frames.
         return frames if frames[-1].any() else frames[: indomer.true_length(frames)]
+
+    def _width(
+        self,
+        modality: str,
+        clips: Sequence[npt.NDArray[Any]],
+        examples: Sequence[Mapping[str, Any]],
+    ) -> int:
+        """D of all clips of a batch."""
+        dim = self.dims.get(modality)
+        for clip, example in zip(clips, examples):
+            if not len(clip):
+                continue
+            if dim is None and clip.ndim == 2:
+                dim = clip.shape[1]
+            if clip.ndim != 2 or clip.shape[1] != dim:
+                expected = f"(T, {'D' if dim is None else dim})"
+                raise indomer.IndoMERError(
+                    f"{example.get('sample_id', 'a clip')}, {modality}_feature: expected shape "
+                    f"{expected}, as asked for or as other clips of the batch have it, found "
+                    f"{clip.shape}. Load features of one width."
+                )
+        if dim is None and (dim := self._last_dims.get(modality)) is None:
+            raise indomer.IndoMERError(
+                f"{modality}_feature: no clip of the batch has frames, which would tell how many "
+                f"values they have. Say so: PaddingCollator(dims={{{modality!r}: ...}})."
+            )
+        self._last_dims[modality] = dim
+        return dim
 
 
 class _Memory:

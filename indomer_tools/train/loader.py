@@ -10,8 +10,10 @@ place in an epoch is two numbers, whatever was read ahead, and by how many worke
 """
 
 import collections
+import contextlib
 import itertools
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,8 +28,10 @@ from indomer_tools.train.processes import Agreement, find_process, n_launched
 from indomer_tools.train.sampler import (
     LengthBucketSampler,
     check_limits,
+    check_modality,
     check_settings,
     clip_lengths,
+    length_columns,
 )
 from indomer_tools.train.torch_data import ClipDataset, torch_dataset
 
@@ -71,7 +75,8 @@ def train_loader(
         batch_size: Clips in a batch of a process; with `max_frames`, at most so many, or None.
         max_frames: Frames in a batch of a process, padding included: short clips come in larger
             batches.
-        by: "video" or "audio": whose frames count. By default video, or audio without video.
+        by: The modality whose frames count: "video", "audio" or one of your own. By default the
+            first of these that the split has.
         bucket: Put clips of like length together. Of a stream, those of the buffer.
         weights: A weight for each clip, such as `sample_weights(split)`, by which they are drawn.
             Not for streams.
@@ -184,7 +189,7 @@ class ClipLoader:
                     f"{name}: which clips are in a batch is the loader's business. "
                     "Use seed, bucket, weights, or PyTorch's DataLoader with a sampler."
                 )
-        _choice("by", by, (None, "video", "audio"))
+        check_modality("by", by)
         if process != (None, None):
             process = find_process(*process)
         self.epoch = 0
@@ -192,8 +197,8 @@ class ClipLoader:
         self._has_state = False
         # Where passes of this epoch begin, and how many of its batches were given.
         self._start = self._n_given = 0
-        # Batches that were given last (by `id`) -> the place after each.
-        self._places: collections.deque[tuple[int, tuple[int, int]]] = collections.deque(
+        # Batches that were given last, and the place after each.
+        self._places: collections.deque[tuple[_Mark, tuple[int, int]]] = collections.deque(
             maxlen=_N_PLACES
         )
         self._used: tuple[int, int] | None = None
@@ -260,7 +265,7 @@ class ClipLoader:
                 self._move_to(epoch + 1, 0)
             else:
                 self.epoch, self._n_given = epoch, n_batches
-            self._places.append((id(batch), (self.epoch, self._n_given)))
+            self._places.append((_Mark(batch), (self.epoch, self._n_given)))
             yield batch
         if (self.epoch, self._start) == (epoch, n_batches):
             # Nothing was left: processes that do not share evenly have different states.
@@ -281,8 +286,8 @@ class ClipLoader:
 
         For what fetches batches ahead. Call it with each batch when its turn comes.
         """
-        for given, place in reversed(self._places):
-            if given == id(batch):
+        for mark, place in reversed(self._places):
+            if mark.is_of(batch):
                 self._used = place
                 return
         raise indomer.IndoMERError("used: expected a batch that this loader gave, as it gave it.")
@@ -325,6 +330,32 @@ class ClipLoader:
             self._source.share(*process)
             self._source.set_epoch(self.epoch)
         return self._source
+
+
+class _Mark:
+    """What tells a batch from others, and does not keep it in memory.
+
+    Its `id` alone would be that of another one, once it is gone.
+    """
+
+    def __init__(self, batch: Any) -> None:
+        self._id = id(batch)
+        self._part: Callable[[], Any] | None = None
+        # A dict has no weak references, tensors do.
+        with contextlib.suppress(TypeError):
+            self._part = weakref.ref(_first_part(batch))
+
+    def is_of(self, batch: Any) -> bool:
+        if self._id != id(batch):
+            return False
+        # Of a part that is gone, there is None.
+        part = self._part and self._part()
+        return self._part is None or (part is not None and part is _first_part(batch))
+
+
+def _first_part(batch: Any) -> Any:
+    values = batch.values() if isinstance(batch, Mapping) else (batch,)
+    return next(iter(values), None)
 
 
 # --- Prepared -------------------------------------------------------------------------------------
@@ -437,8 +468,7 @@ class _Plan:
 
 def _lengths(clips: Any, by: str | None, is_needed: bool) -> Any:
     """What clips are sorted by; of a split without lengths, such as one of texts, nothing."""
-    has_lengths = {"video_length", "audio_length"} & set(clips.dataset.column_names)
-    if has_lengths or by is not None or is_needed:
+    if length_columns(clips.dataset.column_names) or by is not None or is_needed:
         return clip_lengths(clips, by)
     return [0] * len(clips)
 

@@ -8,13 +8,15 @@ loader = torch.utils.data.DataLoader(
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import indomer
+from indomer_files.schema import FEATURE_DIMS
+from indomer_tools.train.torch_data import feature_modalities
 
 # Batches that are sorted together: the more, the less padding, and the less random a batch is.
 _BATCHES_PER_BUCKET = 50
@@ -51,7 +53,8 @@ class LengthBucketSampler:
         num_replicas: Processes that share the batches. Where they do not divide, the first batches
             come again, or with `drop_last` the last ones are left out.
         rank: Number of this process.
-        by: "video" or "audio": whose frames count. By default video, or audio without video.
+        by: The modality whose frames count: "video", "audio" or one of your own. By default the
+            first of these that the split has.
         max_frames: Frames in a batch, padding included: short clips come in larger batches. A
             longer clip is a batch of its own.
         weights: A weight for each clip, such as `sample_weights(split)`: an epoch has as many clips
@@ -283,9 +286,7 @@ def clip_lengths(lengths: Any, by: str | None = None) -> npt.NDArray[np.int64]:
     Raises:
         IndoMERError: There are none, or it is neither.
     """
-    if by not in (None, "video", "audio"):
-        raise indomer.IndoMERError(f"by: expected 'video' or 'audio', got {by!r}.")
-    wanted = [f"{by}_length"] if by else ["video_length", "audio_length"]
+    check_modality("by", by)
     dataset = getattr(lengths, "dataset", lengths)
     if hasattr(dataset, "column_names") and hasattr(dataset, "__getitem__"):
         if not hasattr(dataset, "__len__"):
@@ -293,8 +294,10 @@ def clip_lengths(lengths: Any, by: str | None = None) -> npt.NDArray[np.int64]:
                 "LengthBucketSampler: the lengths of a stream are not known. "
                 "Use train_loader(stream, batch_size), which sorts what it has read."
             )
-        columns = [name for name in wanted if name in dataset.column_names]
-        if not columns:
+        there = length_columns(dataset.column_names)
+        columns = [f"{by}_length"] if by else there
+        if not columns or columns[0] not in there:
+            wanted = columns or ["video_length", "audio_length"]
             raise indomer.IndoMERError(
                 f"LengthBucketSampler: expected a column {' or '.join(wanted)}, found "
                 f"{', '.join(dataset.column_names)}. Pass the lengths themselves."
@@ -311,6 +314,23 @@ def clip_lengths(lengths: Any, by: str | None = None) -> npt.NDArray[np.int64]:
             "devices: use train_loader and eval_loader, or Trainer(use_distributed_sampler=False)."
         )
     return found.astype(np.int64)
+
+
+def length_columns(columns: Iterable[str]) -> list[str]:
+    """Those of some columns that hold numbers of true frames, video first."""
+    columns = list(columns)
+    names = [*FEATURE_DIMS, *feature_modalities(columns)]
+    return [f"{name}_length" for name in dict.fromkeys(names) if f"{name}_length" in columns]
+
+
+def check_modality(option: str, modality: object) -> None:
+    """Raise IndoMERError unless it is None, or may be the name of a modality with frames."""
+    is_name = isinstance(modality, str) and modality.isidentifier() and modality != "text"
+    if modality is not None and not is_name:
+        raise indomer.IndoMERError(
+            f"{option}: expected the name of a modality, such as 'video' or 'audio', got "
+            f"{modality!r}."
+        )
 
 
 def _checked_weights(weights: Any, n_clips: int) -> npt.NDArray[np.float64]:

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from datasets.distributed import split_dataset_by_node
 
+import indomer
 from indomer_tools.train.sampler import batches_of_frames, batches_of_size
+from indomer_tools.train.torch_data import feature_modalities
 
 # Which batch: epoch, lane, number within the lane, and whether it is only to be passed over.
 # None: nothing to do, so that the next task gets to its worker.
@@ -123,11 +125,15 @@ class Lanes:
 
     def _length(self, example: Any) -> int:
         """Frames of an example; 0 where its columns do not tell."""
-        for modality in (self.by,) if self.by else ("video", "audio"):
+        for modality in (self.by,) if self.by else feature_modalities(example):
             if (length := example.get(f"{modality}_length")) is not None:
                 return int(length)
             if (frames := example.get(f"{modality}_feature")) is not None:
                 return len(frames)
+        if self.by and f"{self.by}_length" not in example:
+            raise indomer.IndoMERError(
+                f"by={self.by!r}: expected a column {self.by}_length, found {', '.join(example)}."
+            )
         return 0
 
 

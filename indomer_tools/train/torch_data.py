@@ -18,11 +18,24 @@ import numpy.typing as npt
 import pyarrow as pa
 
 import indomer
+from indomer_files.schema import FEATURE_DIMS
 
 _LOAD_AGAIN = "Load the dataset again with indomer.load_dataset."
 
-# Column of frames -> column with their number before the padding.
-_LENGTH_COLUMNS = {"video_feature": "video_length", "audio_feature": "audio_length"}
+
+def feature_modalities(columns: Iterable[str]) -> list[str]:
+    """Modalities whose frames are among some columns: video, audio, and those of one's own.
+
+    These have two columns each, such as `clip_feature` and `clip_length`.
+    """
+    columns = list(columns)
+    own = [
+        name.removesuffix("_feature")
+        for name in columns
+        if name.endswith("_feature") and f"{name.removesuffix('_feature')}_length" in columns
+    ]
+    released = [name for name in FEATURE_DIMS if f"{name}_feature" in columns]
+    return list(dict.fromkeys([*released, *own]))
 
 
 def torch_dataset(dataset: Any) -> Any:
@@ -54,9 +67,10 @@ def torch_dataset(dataset: Any) -> Any:
 class ClipDataset:
     """A split as a map-style dataset, as fast as its frames can be copied into a batch.
 
-    An example has the columns of the split in the default format, but for `video_feature` and
-    `audio_feature`: arrays of shape (T, D), without padding where the split has `video_length` and
-    `audio_length`. It is yours to change. Numbers and strings of all rows are held in memory.
+    An example has the columns of the split in the default format, but for `video_feature`,
+    `audio_feature` and those of modalities of one's own: arrays of shape (T, D), without padding
+    where the split has `video_length` and so on. It is yours to change. Numbers and strings of all
+    rows are held in memory.
 
     Pickled for a worker that is spawned, it is the dataset alone, that is, names of files.
     """
@@ -95,7 +109,8 @@ class ClipDataset:
         if self._others is not None:
             for example, others in zip(examples, self._others.__getitems__(list(indices))):
                 example.update(others)
-        return ClipBatch(examples, self._columns.keys() & _LENGTH_COLUMNS.keys())
+        frames = {f"{name}_feature" for name in feature_modalities(self._columns)}
+        return ClipBatch(examples, frames)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"dataset": self.dataset}
@@ -157,11 +172,14 @@ def table_columns(
         return values if rows is None else [values[row] for row in rows]
 
     columns = {}
+    frames = {
+        f"{name}_feature": f"{name}_length" for name in feature_modalities(table.column_names)
+    }
     for name in table.column_names if names is None else names:
-        if name in _LENGTH_COLUMNS:
+        if name in frames:
             columns[name] = values_of(name, _clips)
-            if _LENGTH_COLUMNS[name] in table.column_names:
-                lengths = values_of(_LENGTH_COLUMNS[name], _scalars)
+            if frames[name] in table.column_names:
+                lengths = values_of(frames[name], _scalars)
                 columns[name] = [clip[:n] for clip, n in zip(columns[name], lengths)]
         elif _is_scalar(table.column(name).type):
             columns[name] = values_of(name, _scalars)

@@ -151,12 +151,21 @@ def wrong_frames(frames, **example):
 @pytest.mark.parametrize(
     ("options", "examples", "message"),
     [
-        ({}, wrong_frames(np.zeros((12, 5))), r"clip_1_Cooking_1, video_feature.*673.*\(12, 5\)"),
-        ({}, wrong_frames(np.zeros(673)), r"expected shape \(T, 673\), found \(673,\)"),
-        ({}, wrong_frames([[1.0, 2.0]]), r"found \(1, 2\).*video_dim"),
+        (
+            {},
+            [*wrong_frames(np.ones((3, 673))), *wrong_frames(np.ones((12, 5)))],
+            r"clip_1_Cooking_1, video_feature.*\(T, 673\).*found \(12, 5\)",
+        ),
+        ({}, wrong_frames(np.zeros(673)), r"expected shape \(T, D\), .*found \(673,\)"),
+        ({"video_dim": 673}, wrong_frames([[1.0, 2.0]]), r"\(T, 673\).*found \(1, 2\)"),
+        (
+            {},
+            [{"clip_feature": np.zeros((0, 5)), "clip_length": 0}],
+            r"clip_feature: no clip of the batch has frames.*dims=\{'clip': ...\}",
+        ),
         ({}, wrong_frames(torch.zeros(2, 3, 4)), r"found \(2, 3, 4\)"),
         ({}, wrong_frames([[1.0, 2.0], [1.0]]), "same number of values"),
-        ({"video_dim": 5}, wrong_frames(np.zeros((12, 673))), r"expected shape \(T, 5\)"),
+        ({"video_dim": 5}, wrong_frames(np.ones((12, 673))), r"expected shape \(T, 5\)"),
         ({"pad_to_multiple_of": 0}, [], "expected 1 or more, got 0"),
         ({"keep": ("topik",)}, [{"topic": "Book"}], "keep=.*'topik'; examples have topic"),
         ({"tokenizer": print}, [{"label": 1}], "'text'.*remove_unused_columns=False"),
@@ -167,8 +176,11 @@ def test_what_cannot_be_batched_is_refused(options, examples, message):
         PaddingCollator(**options)(examples)
 
 
-def test_other_widths_are_taken_when_asked_for():
-    batch = PaddingCollator(video_dim=5)(wrong_frames(np.ones((2, 5)), label=2))
+def test_other_widths_are_taken():
+    collate = PaddingCollator()
+    batch = collate(wrong_frames(np.ones((2, 5)), label=2))
+    # Clips without frames are as wide as those before them.
+    assert collate(wrong_frames(np.ones((0, 5))))["video_feature"].shape == (1, 1, 5)
     assert batch["video_feature"].shape == (1, 2, 5) and batch["labels"].tolist() == [2]
 
 
