@@ -128,6 +128,9 @@ class FeaturePlaces:
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
     def beside(self, release: Release, modalities: Sequence[str]) -> tuple[str, ...]:
         """What to load of a release: of one with labels alone, no features but these.
 
@@ -211,6 +214,21 @@ class FeaturePlaces:
                 f"{shape}. Write one array of frames for each clip."
             )
         return shape[1]
+
+    def files_of(self, path: str) -> list[Place]:
+        """The files that are read of one path: itself, or those in the folder."""
+        place = Place.of(path, IndoMERError, storage_options=self._storage_options)
+        return place.files(_ENDINGS) if place.is_folder() else [place]
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """Modality -> what its files or folders are called, without those that they are in."""
+        return {
+            modality: list(
+                dict.fromkeys(Place.of(path, IndoMERError).name for path in paths.values())
+            )
+            for modality, paths in self._places.items()
+        }
 
     def identity(self) -> dict[str, Identity | None]:
         """Path -> what tells these features from changed ones: sizes and times."""

@@ -1,5 +1,7 @@
 """Facts about the data: class names, columns, places of files, sizes."""
 
+from collections.abc import Iterable
+
 HOMEPAGE = "https://arxiv.org/abs/2512.19379"
 
 CONFIGS = ("3_class", "7_class")
@@ -94,3 +96,18 @@ MEDIA_ENDINGS = {
     **dict.fromkeys((".mp4", ".mkv", ".webm", ".mov", ".avi"), "video"),
     **dict.fromkeys((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a"), "audio"),
 }
+
+
+def feature_modalities(columns: Iterable[str]) -> list[str]:
+    """Modalities whose frames are among some columns: video, audio, and those of one's own.
+
+    These have two columns each, such as `clip_feature` and `clip_length`.
+    """
+    columns = list(columns)
+    own = [
+        name.removesuffix("_feature")
+        for name in columns
+        if name.endswith("_feature") and f"{name.removesuffix('_feature')}_length" in columns
+    ]
+    released = [name for name in FEATURE_DIMS if f"{name}_feature" in columns]
+    return list(dict.fromkeys([*released, *own]))

@@ -57,6 +57,30 @@ def one_of(known: Collection[str]) -> Callable[[str], str]:
     return name_of
 
 
+class FeatureFilesAction(argparse.Action):
+    """The `action` of an option that gathers MODALITY=PATH, or MODALITY.SPLIT=PATH, in a dict."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        place, is_given, path = str(values).partition("=")
+        modality, _, split = place.partition(".")
+        if not (modality and is_given and path):
+            raise argparse.ArgumentError(
+                self, f"expected MODALITY=PATH, such as audio=wav2vec.safetensors, got {values!r}"
+            )
+        chosen = dict(getattr(namespace, self.dest) or {})
+        earlier = chosen.get(modality)
+        if (not split and earlier) or isinstance(earlier, str) or split in (earlier or {}):
+            raise argparse.ArgumentError(self, f"{place} is given twice")
+        chosen[modality] = {**(earlier or {}), split: path} if split else path
+        setattr(namespace, self.dest, chosen)
+
+
 def checked_by(check: Callable[[str], str]) -> Callable[[str], str]:
     """The `type` of an option that a function of the loader checks."""
 

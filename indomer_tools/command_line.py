@@ -22,7 +22,13 @@ from indomer_files.padding import PADDINGS
 from indomer_files.safe_text import safe_text
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, MODALITIES
 from indomer_tools import demo, infos
-from indomer_tools.arguments import checked_by, join_values, one_of, several_of
+from indomer_tools.arguments import (
+    FeatureFilesAction,
+    checked_by,
+    join_values,
+    one_of,
+    several_of,
+)
 from indomer_tools.check import check
 from indomer_tools.check.html import to_html
 from indomer_tools.export import export
@@ -139,6 +145,17 @@ def _add_padding(command: argparse.ArgumentParser, what: str = "Feature files ar
     )
 
 
+def _add_feature_files(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--feature-files",
+        action=FeatureFilesAction,
+        metavar="MODALITY=PATH",
+        help="Take features of your own: audio=wav2vec.safetensors, or audio.train=PATH and "
+        "audio.validation=PATH. May be given more than once; any other name is a modality of its "
+        "own.",
+    )
+
+
 def _modalities(args: argparse.Namespace, is_part_enough: bool) -> tuple[str, ...]:
     """Those that were asked for, or those that are there; the rest is told.
 
@@ -149,8 +166,8 @@ def _modalities(args: argparse.Namespace, is_part_enough: bool) -> tuple[str, ..
     if args.modalities:
         chosen: tuple[str, ...] = args.modalities
         return chosen
-    release = indomer.Release(args.data_dir)
-    there = release.modalities()
+    release, own = indomer.Release(args.data_dir), getattr(args, "feature_files", None) or {}
+    there = tuple(name for name in MODALITIES if name in own or name in release.modalities())
     if there == MODALITIES or not (is_part_enough or release.has_no_features()):
         return MODALITIES
     absent = " and ".join(name for name in MODALITIES if name not in there)
@@ -338,6 +355,7 @@ def _add_export_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--trim-padding", action="store_true", help="Drop each clip's padding.")
     _add_padding(command)
     _add_modalities(command)
+    _add_feature_files(command)
     command.add_argument(
         "--on-missing",
         type=one_of(("error", "skip", "empty")),

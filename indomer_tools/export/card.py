@@ -16,7 +16,14 @@ import datasets
 
 import indomer
 from indomer_files.safe_text import safe_text
-from indomer_files.schema import HOMEPAGE, LABEL_COLUMNS, PUBLISHED_SIZES, SENTIMENT_OF, SENTIMENTS
+from indomer_files.schema import (
+    HOMEPAGE,
+    LABEL_COLUMNS,
+    PUBLISHED_SIZES,
+    SENTIMENT_OF,
+    SENTIMENTS,
+    feature_modalities,
+)
 from indomer_tools.check.labels import RARE_CLIPS, majority_score
 from indomer_tools.export.contents import (
     SENTIMENT_COLUMNS,
@@ -137,6 +144,7 @@ def _about(contents: Contents) -> str:
         "audio": "frame-wise audio features (GeMAPS)",
         "video": "frame-wise video features (OpenFace)",
     }
+    parts |= {name: f"frame-wise {name} features" for name in contents.own_features}
     whole = listed([parts[modality] for modality in modalities])
     return (
         f"{len(rows):,} clips of {rows['video_id'].nunique():,} Indonesian videos, each with "
@@ -326,11 +334,22 @@ def _columns(contents: Contents) -> Iterator[str]:
 def _meanings(contents: Contents) -> dict[str, str]:
     """Column -> what it means, for those that were exported."""
     tables = contents.manifest["options"].get("extra_columns", {})
-    return MEANINGS | {
-        name: f"From {_code(table)}, joined by clip name."
-        for table, names in tables.items()
-        for name in names
+    own = contents.own_features
+    lengths = {f"{name}_length": "Frames before the all-zero padding." for name in own}
+    features = {
+        f"{name}_feature": f"From {listed(list(map(_code, files)))}, joined by clip name."
+        for name, files in own.items()
     }
+    return (
+        MEANINGS
+        | lengths
+        | features
+        | {
+            name: f"From {_code(table)}, joined by clip name."
+            for table, names in tables.items()
+            for name in names
+        }
+    )
 
 
 def _code(text: str) -> str:
@@ -390,7 +409,8 @@ def _limits(contents: Contents) -> Iterator[str]:
         f"In {n_mixed:,} of {len(rows):,} clips ({_percent(n_mixed, len(rows))}), text, audio and "
         "video alone are not all given the same sentiment."
     ]
-    for modality in ("video", "audio"):
+    modalities = feature_modalities(contents.default.features)
+    for modality in modalities:
         column = f"{modality}_length"
         if column in rows:
             n_empty = int((rows[column] == 0).sum())
@@ -401,7 +421,7 @@ def _limits(contents: Contents) -> Iterator[str]:
             if options.get("trim_padding")
             else "Clips are zero-padded as released: `video_length` and `audio_length` count the "
             "frames before the padding."
-            if {"video", "audio"} <= set(contents.modalities)
+            if set(modalities) == {"video", "audio"}
             else "Clips are zero-padded as released: the column of lengths counts the frames "
             "before the padding."
         )

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import indomer
-from indomer_files.schema import EMOTIONS, ENGLISH, SENTIMENTS, SPLITS
+from indomer_files.schema import EMOTIONS, ENGLISH, SENTIMENTS, SPLITS, feature_modalities
 from indomer_tools.check.published_card import CARDS
 from indomer_tools.export.folder import MANIFEST, is_exported
 
@@ -96,9 +96,18 @@ class Contents:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Those that were exported, of "text", "audio" and "video"."""
+        """Those that were exported: of "text", "audio" and "video", and others with features."""
         columns = {"text": "text", "audio": "audio_feature", "video": "video_feature"}
-        return tuple(name for name, column in columns.items() if column in self.default.features)
+        released = [name for name, column in columns.items() if column in self.default.features]
+        return tuple(dict.fromkeys([*released, *feature_modalities(self.default.features)]))
+
+    @property
+    def own_features(self) -> dict[str, list[str]]:
+        """Modality -> names of the files that its features were in, where these were not released.
+
+        Of an export that names none, there are none.
+        """
+        return dict(self.manifest["options"].get("feature_files") or {})
 
     @property
     def release(self) -> str | None:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from indomer_files.safe_text import safe_text
+from indomer_files.schema import feature_modalities
 from indomer_tools.export.contents import (
     SENTIMENT_COLUMNS,
     Contents,
@@ -356,8 +357,7 @@ def _lengths(contents: Contents) -> list[Picture]:
     rows = contents.default.rows
     lengths = {
         f"{modality} frames": rows[f"{modality}_length"]
-        for modality in ("video", "audio")
-        if f"{modality}_length" in rows
+        for modality in feature_modalities(contents.default.features)
     }
     if not lengths and "text" in rows:
         lengths = {"words": rows["text"].map(lambda text: len(text.split()))}

@@ -5,6 +5,7 @@ from typing import Any
 import datasets
 from huggingface_hub import DatasetCardData
 
+from indomer_files.schema import MODALITIES
 from indomer_tools.export.contents import Config, Contents
 from indomer_tools.infos import config_infos, infos_text
 
@@ -25,9 +26,9 @@ def front_matter(contents: Contents, title: str) -> str:
         multilinguality=["monolingual"],
         size_categories=[_size_category(len(contents.default.rows))],
         source_datasets=["original"] if contents.release is not None else None,
-        task_categories=[f"{modality}-classification" for modality in modalities],
+        task_categories=[f"{name}-classification" for name in modalities if name in MODALITIES],
         task_ids=["sentiment-classification", "multi-class-classification"] if has_text else None,
-        tags=_tags(modalities),
+        tags=_tags(contents),
         configs=[_data_files(config, contents) for config in contents.configs.values()],
     )
     infos = {name: _info(config) for name, config in contents.configs.items()}
@@ -44,12 +45,14 @@ def _size_category(n_clips: int) -> str:
     return f"{bounds[number]}<n<{bounds[number + 1]}"
 
 
-def _tags(modalities: tuple[str, ...]) -> list[str]:
+def _tags(contents: Contents) -> list[str]:
+    modalities = contents.modalities
+    released = [name for name in modalities if name not in contents.own_features]
     return [
         *("emotion-recognition", "sentiment-analysis", "indonesian"),
         *(["multimodal"] if len(modalities) > 1 else []),
-        *(["openface"] if "video" in modalities else []),
-        *(["gemaps"] if "audio" in modalities else []),
+        *(["openface"] if "video" in released else []),
+        *(["gemaps"] if "audio" in released else []),
     ]
 
 

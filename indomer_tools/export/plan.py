@@ -42,6 +42,7 @@ OPTIONS = (
     "audio_dim",
     "extra_columns",
     "padding",
+    "feature_files",
 )
 
 # Shards of a split, or a multiple of that, so that 2, 4 or 8 workers have equal shares; each with

@@ -92,7 +92,8 @@ def export(
         storage_options: Of the file system of the release, such as credentials. They are not kept.
         progress: Show a progress bar, if stderr is a terminal.
         **options: Options of `indomer.IndoMERConfig`: `modalities`, `trim_padding`, `on_missing`,
-            `label_language`, `video_dim`, `audio_dim`, `extra_columns`, `padding`.
+            `label_language`, `video_dim`, `audio_dim`, `extra_columns`, `padding`,
+            `feature_files`.
 
     Returns:
         The folder and its files.

@@ -23,7 +23,9 @@ from indomer_files.clips import ClipReader
 from indomer_files.code_digest import code_digest
 from indomer_files.errors import naming
 from indomer_files.extra_columns import check_extra_columns, identities_of
-from indomer_files.sources import Store
+from indomer_files.feature_places import FeaturePlaces, check_feature_files
+from indomer_files.schema import FEATURE_DIMS
+from indomer_files.sources import Place, Store
 from indomer_files.tables import Batch
 from indomer_tools.export import labels, parquet
 from indomer_tools.export.folder import FINISHED, part_of, write_json
@@ -77,15 +79,20 @@ class Source:
 
     @property
     def modalities(self) -> list[str]:
-        """Those that have features."""
-        return [name for name in ("video", "audio") if name in self.options["modalities"]]
+        """Those that have features in the release."""
+        wanted = self.options["modalities"]
+        return [name for name in FEATURE_DIMS if name in wanted and name not in self._own]
 
     @property
     def told_options(self) -> dict[str, Any]:
         """What the manifest says of options."""
-        told = {name: value for name, value in self.options.items() if name != "extra_columns"}
+        # Paths are nobody else's.
+        untold = ("extra_columns", "feature_files")
+        told = {name: value for name, value in self.options.items() if name not in untold}
         if self.extra_columns:
             told["extra_columns"] = self.extra_columns
+        if self._own:
+            told["feature_files"] = self._own.names
         return told | ({"label_names": True} if self.label_names else {})
 
     def release(self) -> indomer.Release:
@@ -116,8 +123,8 @@ class Source:
         return opened
 
     def paths(self) -> list[str]:
-        """The files that are read: of the release, in its file system, and tables elsewhere."""
-        return [*self.release().identity(self.modalities), *self._tables]
+        """What is read: of the release, in its file system; tables and features elsewhere."""
+        return [*self.release().identity(self.modalities), *self._tables, *self._own.paths()]
 
     def state_now(self) -> str:
         """What `state` would be now."""
@@ -128,6 +135,7 @@ class Source:
             (
                 release.identity(self.modalities),
                 sorted(identities_of(tables, self.storage_options).items()),
+                sorted(self._own.identity().items()),
             )
         )
 
@@ -141,6 +149,8 @@ class Source:
 
     def describe(self, path: str) -> Entry:
         """What the manifest says of one of `paths`: file, size in bytes and sha256."""
+        if path in self._own.paths():
+            return self._describe_own(path)
         release = self.release()
         fs, shown = release.fs, release.shown(path)
         if path in self._tables:
@@ -150,6 +160,31 @@ class Source:
         with naming(path), fs.open(path, "rb") as file:
             size, digest = size_and_sha256(file)
         return {"file": shown, "size": size, "sha256": digest}
+
+    def _describe_own(self, path: str) -> Entry:
+        """The same of features of one's own; the digest of a folder is that of a list of digests.
+
+        The list has a line for each file, as sha256sum writes it, in the order of their names.
+        """
+        place = Place.of(path, indomer.IndoMERError, storage_options=self.storage_options)
+        total, lines = 0, []
+        for file in self._own.files_of(path):
+            assert file.store is not None
+            with naming(file.path), file.store.fs.open(file.path, "rb") as opened:
+                size, digest = size_and_sha256(opened)
+            if not place.is_folder():
+                return {"file": place.name, "size": size, "sha256": digest}
+            total += size
+            inner = file.path.removeprefix(place.path).lstrip("/")
+            lines.append(f"{digest}  {inner}\n")
+        digest = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+        return {"file": f"{place.name}/", "size": total, "sha256": digest}
+
+    @property
+    def _own(self) -> FeaturePlaces:
+        """Features of one's own."""
+        places = check_feature_files(self.options.get("feature_files"))
+        return FeaturePlaces(places, self.storage_options)
 
     @property
     def _tables(self) -> dict[str, str]:

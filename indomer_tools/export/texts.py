@@ -16,6 +16,7 @@ import datasets
 from huggingface_hub import DatasetCardData
 
 import indomer
+from indomer_files.feature_places import check_feature_files
 from indomer_files.options import check_modalities
 from indomer_files.schema import CONFIGS
 from indomer_tools.export import folder as folders
@@ -46,7 +47,8 @@ def write_texts(
         IndoMERError: The release, an option or `out` is not as expected.
     """
     options = {"modalities": ("text",)} | options
-    modalities = check_modalities(options["modalities"])
+    own = check_feature_files(options.get("feature_files"))
+    modalities = check_modalities(options["modalities"], own)
     if modalities != ("text",):
         raise indomer.IndoMERError(
             f"modalities: {table_format} holds labels and transcripts alone, expected ('text',), "

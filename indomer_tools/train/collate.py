@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 import indomer
-from indomer_files.schema import FEATURE_DIMS, LABEL_COLUMNS
-from indomer_tools.train.torch_data import ClipBatch, feature_modalities, table_columns
+from indomer_files.schema import FEATURE_DIMS, LABEL_COLUMNS, feature_modalities
+from indomer_tools.train.torch_data import ClipBatch, table_columns
 
 if TYPE_CHECKING:
     import torch

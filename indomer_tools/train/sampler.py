@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import indomer
-from indomer_files.schema import FEATURE_DIMS
-from indomer_tools.train.torch_data import feature_modalities
+from indomer_files.schema import FEATURE_DIMS, feature_modalities
 
 # Batches that are sorted together: the more, the less padding, and the less random a batch is.
 _BATCHES_PER_BUCKET = 50

@@ -18,8 +18,8 @@ import numpy as np
 from datasets.distributed import split_dataset_by_node
 
 import indomer
+from indomer_files.schema import feature_modalities
 from indomer_tools.train.sampler import batches_of_frames, batches_of_size
-from indomer_tools.train.torch_data import feature_modalities
 
 # Which batch: epoch, lane, number within the lane, and whether it is only to be passed over.
 # None: nothing to do, so that the next task gets to its worker.

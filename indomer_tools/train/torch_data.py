@@ -18,24 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 import indomer
-from indomer_files.schema import FEATURE_DIMS
+from indomer_files.schema import feature_modalities
 
 _LOAD_AGAIN = "Load the dataset again with indomer.load_dataset."
-
-
-def feature_modalities(columns: Iterable[str]) -> list[str]:
-    """Modalities whose frames are among some columns: video, audio, and those of one's own.
-
-    These have two columns each, such as `clip_feature` and `clip_length`.
-    """
-    columns = list(columns)
-    own = [
-        name.removesuffix("_feature")
-        for name in columns
-        if name.endswith("_feature") and f"{name.removesuffix('_feature')}_length" in columns
-    ]
-    released = [name for name in FEATURE_DIMS if f"{name}_feature" in columns]
-    return list(dict.fromkeys([*released, *own]))
 
 
 def torch_dataset(dataset: Any) -> Any:

@@ -37,6 +37,7 @@ def test_command_takes_options(release, tmp_path):
         "label_language": "en",
         "modalities": ["audio"],
         "on_missing": "skip",
+        "padding": "auto",
         "trim_padding": True,
         "video_dim": 673,
     }
