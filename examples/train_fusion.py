@@ -2,6 +2,7 @@
 
     python examples/train_fusion.py DATA_DIR --config 7_class --out runs/fusion
     python examples/train_fusion.py DATA_DIR --out runs/text --modalities text
+    python examples/train_fusion.py DATA_DIR --out runs/own --feature-files audio=own.npz
     python examples/train_fusion.py DATA_DIR --out runs/fusion --resume      # after an interruption
     torchrun --nproc-per-node 2 examples/train_fusion.py DATA_DIR --out runs/fusion
     python examples/train_fusion.py DATA_DIR --out runs/folds --folds 5      # train alone
@@ -27,7 +28,7 @@ import transformers
 from torch import nn
 
 import indomer
-from indomer_tools.arguments import join_values, several_of
+from indomer_tools.arguments import FeatureFilesAction, join_values, several_of
 from indomer_tools.train import (
     LoaderMixin,
     PaddingCollator,
@@ -38,16 +39,14 @@ from indomer_tools.train import (
 )
 from indomer_tools.train.metrics import compute_metrics, evaluate
 
-# Modality -> values a frame.
-FRAME_DIMS = {"video": 673, "audio": 18}
-ALL_FRAME_DIMS = tuple(FRAME_DIMS.items())
-
-
 # --- The model ----------------------------------------------------------------------------------
 
 
 class FusionConfig(transformers.PretrainedConfig):
-    """Widths, classes and their weights in the loss; `text_config` is that of the text encoder."""
+    """Widths, classes and their weights in the loss; `text_config` is that of the text encoder.
+
+    `frame_dims` are pairs of a modality and the values of its frames.
+    """
 
     model_type = "indomer-fusion"
     sub_configs = {"text_config": transformers.AutoConfig}
@@ -56,7 +55,7 @@ class FusionConfig(transformers.PretrainedConfig):
         self,
         text_config=None,
         class_weights=(1.0, 1.0),
-        frame_dims=ALL_FRAME_DIMS,
+        frame_dims=(),
         hidden_size=64,
         dropout=0.2,
         **kwargs,
@@ -105,9 +104,11 @@ class Pooling(nn.Module):
 
 
 class FusionModel(transformers.PreTrainedModel):
-    """Text, and video and audio where there are any, each pooled to a vector; a classifier."""
+    """Text, video, audio and whatever else has frames, each pooled to a vector; a classifier."""
 
     config_class = FusionConfig
+    # What `forward` takes beside these are frames, no options of the loss.
+    accepts_loss_kwargs = False
 
     def __init__(self, config):
         super().__init__(config)
@@ -122,22 +123,12 @@ class FusionModel(transformers.PreTrainedModel):
         self.register_buffer("class_weights", torch.tensor(config.class_weights))
         self.post_init()
 
-    def forward(
-        self,
-        input_ids,
-        attention_mask,
-        video_feature=None,
-        video_mask=None,
-        audio_feature=None,
-        audio_mask=None,
-        labels=None,
-    ):
+    def forward(self, input_ids, attention_mask, labels=None, **frames):
+        """Frames are those of `PaddingCollator`: `video_feature`, `video_mask`, and so on."""
         words = self.text_encoder(input_ids, attention_mask=attention_mask).last_hidden_state
-        steps = {
-            "text": (words, attention_mask),
-            "video": (video_feature, video_mask),
-            "audio": (audio_feature, audio_mask),
-        }
+        steps = {"text": (words, attention_mask)}
+        for modality, _ in self.config.frame_dims:
+            steps[modality] = frames[f"{modality}_feature"], frames[f"{modality}_mask"]
         vectors = [pool(*steps[modality]) for modality, pool in self.pooling.items()]
         logits = self.classifier(torch.cat(vectors, dim=-1))
         loss = None
@@ -157,14 +148,15 @@ def main(argv=None):
     args = parse_args(argv)
     if args.modalities is None:
         args.modalities = indomer.Release(args.data_dir).modalities()
-        print(f"Modalities: {', '.join(args.modalities)}")
     dataset = indomer.load_dataset(
         args.config,
         data_dir=args.data_dir,
         modalities=args.modalities,
         trim_padding=True,
         on_missing="empty",
+        feature_files=args.feature_files,
     )
+    print(f"Modalities: {', '.join(['text', *frame_dims(dataset['train'])])}")
     train, validation = dataset["train"], dataset["validation"]
     if not args.folds:
         predictions = fit(train, validation, args.out, args)
@@ -189,13 +181,12 @@ def fit(train, validation, out, args):
     transformers.set_seed(args.seed)
     tokenizer, text_encoder = text_model(train["text"][:], args.text_model)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
-    modalities = [name for name in FRAME_DIMS if name in args.modalities]
     columns = ["text", "label"]
-    columns += [f"{name}_{part}" for part in ("feature", "length") for name in modalities]
+    columns += [f"{name}_{part}" for part in ("feature", "length") for name in frame_dims(train)]
     clips = torch_dataset(train.select_columns(columns))
     collate = PaddingCollator(tokenizer=tokenizer, replace_nonfinite=True)
     trainer = FusionTrainer(
-        model=fusion_model(train, clips, text_encoder, modalities),
+        model=fusion_model(train, clips, text_encoder),
         args=training_arguments(out, args),
         loader=train_loader(clips, args.batch_size, seed=args.seed, collate_fn=collate),
         eval_dataset=torch_dataset(validation.select_columns(columns)),
@@ -208,13 +199,22 @@ def fit(train, validation, out, args):
     return trainer.predict(trainer.eval_dataset).predictions.argmax(axis=-1)
 
 
-def fusion_model(train, clips, text_encoder, modalities):
+def frame_dims(split):
+    """Modality -> values of its frames, for all that a split has."""
+    return {
+        column.removesuffix("_feature"): feature.shape[1]
+        for column, feature in split.features.items()
+        if column.endswith("_feature")
+    }
+
+
+def fusion_model(train, clips, text_encoder):
     """A new model for the classes and the frames of a split."""
     names = train.features["label"].names
     config = FusionConfig(
         text_config=text_encoder.config,
         class_weights=class_weights(train).tolist(),
-        frame_dims=[(name, FRAME_DIMS[name]) for name in modalities],
+        frame_dims=list(frame_dims(train).items()),
         id2label=dict(enumerate(names)),
         label2id={name: number for number, name in enumerate(names)},
     )
@@ -274,6 +274,12 @@ def parse_args(argv):
         type=several_of(indomer.MODALITIES),
         metavar="LIST",
         help="text,audio,video or fewer, text among them; default: those of the release",
+    )
+    parser.add_argument(
+        "--feature-files",
+        action=FeatureFilesAction,
+        metavar="MODALITY=PATH",
+        help="features of your own, such as audio=wav2vec.safetensors; may be given several times",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and model")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")

@@ -218,7 +218,7 @@ class FeaturePlaces:
     def files_of(self, path: str) -> list[Place]:
         """The files that are read of one path: itself, or those in the folder."""
         place = Place.of(path, IndoMERError, storage_options=self._storage_options)
-        return place.files(_ENDINGS) if place.is_folder() else [place]
+        return place.all_files(_ENDINGS)
 
     @property
     def names(self) -> dict[str, list[str]]:

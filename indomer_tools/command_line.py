@@ -221,6 +221,7 @@ def _add_check_arguments(command: argparse.ArgumentParser) -> None:
         help="Compute the digest of every file; without it, of files up to 64 MiB.",
     )
     _add_padding(command)
+    _add_feature_files(command)
 
 
 def _run_check(args: argparse.Namespace) -> int:
@@ -230,6 +231,7 @@ def _run_check(args: argparse.Namespace) -> int:
         args.data_dir,
         sha256=args.sha256 or None,
         padding=args.padding,
+        feature_files=args.feature_files,
         progress=not args.quiet,
     )
     if args.json is not None:

@@ -5,6 +5,7 @@ inspection.refused, inspection.tables
 print("\n".join(inspection.lines()))
 """
 
+import contextlib
 import dataclasses
 import os
 import textwrap
@@ -16,12 +17,15 @@ import numpy as np
 
 from indomer_files import FeatureFile, IndoMERError
 from indomer_files.columns import GEMAPS, OPENFACE, OPENFACE_BLOCKS, are_openface
+from indomer_files.feature_arrays import FeatureArrays
 from indomer_files.features import stored_beginning, stored_references
 from indomer_files.file_kinds import describe_other_than
+from indomer_files.formats import ClipArrays, reader_of
 from indomer_files.padding import true_length, true_start
 from indomer_files.pickles import Reference
 from indomer_files.safe_text import safe_text
 from indomer_files.schema import FEATURE_DIMS
+from indomer_files.sources import Place
 from indomer_tools.wording import listed, size_words
 
 # Clips whose frames are looked at: enough to see at which end the padding is.
@@ -89,19 +93,26 @@ class Inspection:
 
 
 def inspect(path: str | os.PathLike[str]) -> Inspection:
-    """Look into one file that may be a feature file.
+    """Look into one file that may be a feature file, or a folder of .npy or Parquet files.
 
     Args:
         path: Path or fsspec address of any file.
 
     Raises:
-        IndoMERError: There is no such file, or it is a folder.
+        IndoMERError: There is no such file, or it is another folder.
     """
     shown = os.fspath(path)
-    if os.path.isdir(shown):
+    reader, place = None, Place.of(shown, IndoMERError)
+    # What is none of these formats is described below.
+    with contextlib.suppress(IndoMERError):
+        reader = reader_of(place)
+    if reader is None and os.path.isdir(shown):
         raise IndoMERError(
-            f"{shown}: this is a folder. To look at a release: indomer check {shown}"
+            f"{shown}: this is a folder, and none of .npy or Parquet files. To look at a release: "
+            f"indomer check {shown}"
         )
+    if reader is not None:
+        return _inspect_format(reader(place), shown)
     n_bytes, beginning = stored_beginning(shown)
     other = describe_other_than("pickle", beginning) if n_bytes else "an empty file"
     if other is not None:
@@ -116,6 +127,18 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
             )
         except IndoMERError as error:
             return _refused(shown, n_bytes, str(error))
+
+
+def _inspect_format(opened: ClipArrays, shown: str) -> Inspection:
+    """What there is to say of a format that holds arrays and nothing else."""
+    with opened as file:
+        n_bytes = file.n_bytes
+        try:
+            contents, verdict = _contents(file), "readable, as features of your own."
+            return Inspection(shown, n_bytes, file.kind, verdict, True, contents, (), "")
+        except IndoMERError as error:
+            verdict, damage = "cannot be read.", str(error)
+            return Inspection(shown, n_bytes, file.kind, verdict, False, {}, (), damage)
 
 
 def _refused(shown: str, n_bytes: int, error: str) -> Inspection:
@@ -151,7 +174,7 @@ def _numpy_words(names: Iterable[str]) -> str:
     return f", written with numpy {'2' if is_new else '1'}"
 
 
-def _contents(file: FeatureFile) -> dict[str, str]:
+def _contents(file: FeatureArrays) -> dict[str, str]:
     """What -> words about it."""
     names = list(file)
     if not names:
@@ -190,7 +213,7 @@ def _modality_words(widths: Counter[int]) -> str:
     return f"; published features have {listed([f'{d} ({m})' for m, d in FEATURE_DIMS.items()])}"
 
 
-def _padding_words(file: FeatureFile, arrays: Sequence[Any]) -> str:
+def _padding_words(file: FeatureArrays, arrays: Sequence[Any]) -> str:
     """At which end the clips are padded, and where all-zero frames lie in some of them."""
     n_end = n_start = n_frames = n_clips_end = n_clips_start = 0
     for array in arrays:

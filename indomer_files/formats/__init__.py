@@ -6,6 +6,7 @@ with open_features("wav2vec.safetensors") as features:
     frames = features["clip_2_Cooking_1"]
 """
 
-from indomer_files.formats.opening import open_features
+from indomer_files.formats.clip_arrays import ClipArrays
+from indomer_files.formats.opening import open_features, reader_of
 
-__all__ = ["open_features"]
+__all__ = ["ClipArrays", "open_features", "reader_of"]

@@ -58,12 +58,20 @@ class ClipArrays(FeatureArrays):
         padding: The end at which clips are padded: "auto", "end" or "start".
     """
 
+    # What the format is called.
+    kind: str = ""
+
     def __init__(self, place: Place, modality: str | None = None, padding: str = "auto") -> None:
         super().__init__(place.name, padding)
         self._place, self._modality = place, modality
         self.is_remote = place.store is not None and not place.is_local
         self._lock = threading.RLock()
         self._index: dict[str, StoredClip] | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the file, or of all files in the folder."""
+        return sum(file.size() for file in self._place.all_files())
 
     @abc.abstractmethod
     def _find_clips(self) -> Iterable[StoredClip]:

@@ -30,6 +30,8 @@ _INSIDE_ADVICE = "Write the arrays into the file itself, one dataset a clip."
 class Hdf5File(FileArrays):
     """Clips of an HDF5 file; a clip's place is the path of its dataset."""
 
+    kind = "HDF5"
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._h5: Any = None

@@ -39,6 +39,8 @@ class _Values:
 class NpyFolder(ClipArrays):
     """Clips of a folder of .npy files, or of one such file, at any depth."""
 
+    kind = ".npy"
+
     def __init__(self, place: Place, modality: str | None = None, padding: str = "auto") -> None:
         super().__init__(place, modality, padding)
         self._places: dict[str, Place] | None = None

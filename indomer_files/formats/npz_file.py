@@ -34,6 +34,8 @@ _PIECE_BYTES = 1 << 20
 class NpzFile(FileArrays):
     """Clips of a .npz archive; a clip's place is (name of the member, whether in Fortran order)."""
 
+    kind = ".npz"
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._archive: zipfile.ZipFile | None = None

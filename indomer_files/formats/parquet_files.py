@@ -110,6 +110,8 @@ class _OnDisk:
 class ParquetFiles(ClipArrays):
     """Clips of a Parquet file, or of all Parquet files below a folder."""
 
+    kind = "Parquet"
+
     def __init__(self, place: Place, modality: str | None = None, padding: str = "auto") -> None:
         super().__init__(place, modality, padding)
         self._places: list[Place] = []

@@ -51,6 +51,8 @@ _LENGTH_BYTES = 8
 class SafetensorsFile(FileArrays):
     """Clips of a safetensors file; a clip's place is (first byte, whether it is BF16)."""
 
+    kind = "safetensors"
+
     def _find_clips(self) -> Iterable[StoredClip]:
         header, start = self._read_header()
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}

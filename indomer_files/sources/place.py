@@ -1,5 +1,6 @@
 """Where a file or folder lies: what other processes open it by."""
 
+import contextlib
 import dataclasses
 import os
 from typing import Any, BinaryIO
@@ -67,6 +68,15 @@ class Place:
         assert self.store is not None
         paths = (path for path in self.store.find(self.path) if path.casefold().endswith(endings))
         return [Place(path, self.store, self.error) for path in sorted(paths)]
+
+    def all_files(self, endings: str | tuple[str, ...] = "") -> list["Place"]:
+        """Those of a folder, or the one file that this is."""
+        return self.files(endings) if self.is_folder() else [self]
+
+    def size(self) -> int:
+        """Size of the file in bytes."""
+        with contextlib.closing(self.open()) as source:
+            return source.size
 
     def open(self) -> FileSource:
         """Open the file for reading at any place."""

@@ -1,7 +1,6 @@
 """Checks of feature files: that they can be read, fit the labels, and have sound frames."""
 
 import concurrent.futures
-import contextlib
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,6 +11,8 @@ import numpy.typing as npt
 
 from indomer_files import FeatureFile, IndoMERError, UnsafePickleError
 from indomer_files.clip_names import clip_key
+from indomer_files.feature_arrays import FeatureArrays
+from indomer_files.feature_places import FeaturePlaces
 from indomer_files.features import stored_names, stored_references
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, SPLITS
 from indomer_tools.check.files import Files
@@ -23,11 +24,34 @@ from indomer_tools.progress import progress_bar
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """One feature file that is there."""
+    """One file of features that is there, or one folder of them.
+
+    Attributes:
+        modality: Whose features these are.
+        splits: Those whose clips are in it.
+        path: Where it lies: in the release's file system, or anywhere.
+        own: What opens it, if it is not of the release.
+    """
 
     modality: str
-    split: str
+    splits: tuple[str, ...]
     path: str
+    own: FeaturePlaces | None = None
+
+    def open(self, files: Files, padding: str) -> FeatureArrays:
+        if self.own is not None:
+            return self.own.open(self.modality, self.splits[0], padding)
+        return FeatureFile(self.path, files.release.fs, padding=padding)
+
+    def shown(self, files: Files) -> str:
+        """What the report calls it."""
+        return files.release.shown(self.path) if self.own is None else self.path
+
+    def n_bytes(self, files: Files) -> int:
+        if self.own is None:
+            return int(files.release.fs.size(self.path))
+        identity = self.own.identity_of(self.path)
+        return (identity and identity[0]) or 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +61,19 @@ class _Read:
     Its padding is "end" or "start", or "mixed" where its clips contradict each other.
     """
 
-    file: FeatureFile | None
+    file: FeatureArrays | None
     found: Frames | IndoMERError | OSError
     sha256: str | None
     padding: str = "end"
 
 
 def check_features(
-    report: Report, files: Files, labels: LabelFiles, progress: bool, padding: str = "auto"
+    report: Report,
+    files: Files,
+    labels: LabelFiles,
+    own: FeaturePlaces,
+    progress: bool,
+    padding: str = "auto",
 ) -> None:
     """Read all feature files once; check their form, their frames, and that they fit the labels.
 
@@ -52,20 +81,25 @@ def check_features(
         report: Gets the table `features`, what is missing in the table `files`, and findings.
         files: Those of the release.
         labels: The label files.
+        own: Features that stand in place of the release's, or beside them.
         progress: Show a progress bar, if stderr is a terminal.
         padding: The end at which the files are padded; see `indomer.IndoMERConfig`.
     """
     release = files.release
     parts = [
-        _Part(modality, split, path)
+        _Part(modality, (split,), path)
         for modality in ("video", "audio")
         for split in SPLITS
-        if (path := release.feature_path(modality, split)) is not None
+        if modality not in own and (path := release.feature_path(modality, split)) is not None
     ]
+    for modality in own:
+        for path in dict.fromkeys(own.path(modality, split) for split in SPLITS):
+            splits = tuple(split for split in SPLITS if own.path(modality, split) == path)
+            parts.append(_Part(modality, splits, path, own))
     if not parts:
         return
     report.tables["features"] = []
-    n_bytes = sum(release.fs.size(part.path) for part in parts)
+    n_bytes = sum(part.n_bytes(files) for part in parts)
     # Reading and counting need no interpreter: two threads use two processors, one for each half
     # of a file.
     executor = concurrent.futures.ThreadPoolExecutor
@@ -74,33 +108,36 @@ def check_features(
         executor(1) as whole,
         executor(1) as halves,
     ):
-        waiting = [
-            whole.submit(_read, files, part.path, padding, advance, halves) for part in parts
-        ]
+        waiting = [whole.submit(_read, files, part, padding, advance, halves) for part in parts]
         for part, read in zip(parts, waiting):
             _report(report, files, labels, part, read.result())
 
 
 def _read(
     files: Files,
-    path: str,
+    part: _Part,
     padding: str,
     on_clip: Callable[[int], object],
     halves: concurrent.futures.Executor,
 ) -> _Read:
-    digest = files.digest(path)
+    # What is not of the release is not in the table of its files.
+    digest = files.digest(part.path) if part.own is None else None
     try:
-        with FeatureFile(path, files.release.fs, padding=padding) as file:
-            middle = len(file) // 2
-            rest = halves.submit(_read_rest, files, path, middle, on_clip)
-            found = scan(file, list(file)[:middle], on_clip)
-            found.add(rest.result())
+        with part.open(files, padding) as file:
+            if part.own is not None:
+                # Opened twice, some formats would be unpacked twice.
+                found = scan(file, None, on_clip)
+            else:
+                middle = len(file) // 2
+                rest = halves.submit(_read_rest, files, part, middle, on_clip)
+                found = scan(file, list(file)[:middle], on_clip)
+                found.add(rest.result())
             return _Read(file, found, digest, _padding(file, found, padding))
     except (IndoMERError, OSError) as error:
         return _Read(None, error, digest)
 
 
-def _padding(file: FeatureFile, found: Frames, padding: str) -> str:
+def _padding(file: FeatureArrays, found: Frames, padding: str) -> str:
     """What the loader takes the padding for, unless one of all clips contradicts another."""
     try:
         side = file.padding
@@ -110,35 +147,41 @@ def _padding(file: FeatureFile, found: Frames, padding: str) -> str:
     return side if is_told or not found.ends.is_contradiction else "mixed"
 
 
-def _read_rest(files: Files, path: str, middle: int, on_clip: Callable[[int], object]) -> Frames:
+def _read_rest(files: Files, part: _Part, middle: int, on_clip: Callable[[int], object]) -> Frames:
     # Opened once more, since files of servers are read from one place at a time.
-    with contextlib.closing(FeatureFile(path, files.release.fs)) as file:
+    with part.open(files, "auto") as file:
         return scan(file, list(file)[middle:], on_clip)
 
 
 def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read: _Read) -> None:
-    shown, file, found = files.release.shown(part.path), read.file, read.found
-    (row,) = [row for row in report.tables["files"] if row["path"] == shown]
-    row["sha256"] = read.sha256
+    shown, file, found = part.shown(files), read.file, read.found
+    row = {}
+    if part.own is None:
+        (row,) = [row for row in report.tables["files"] if row["path"] == shown]
+        row["sha256"] = read.sha256
     if isinstance(found, OSError):
         report.add("file-unreadable", shown, [found.strerror or str(found)])
     elif isinstance(found, UnsafePickleError):
-        advice = stored_references(part.path, files.release.fs).advice
+        fs = files.release.fs if part.own is None else None
+        advice = stored_references(part.path, fs).advice
         code = "pickle-objects" if advice else "pickle-unsafe"
         report.add(code, shown, [str(found)], advice=advice)
+    elif isinstance(found, IndoMERError) and part.own is not None:
+        report.add("features-broken", shown, [str(found)])
     elif isinstance(found, IndoMERError):
         repeated_clips = _repeated_clips(files, part.path)
         report.add("clip-repeated", shown, repeated_clips)
         if not repeated_clips:
             report.add("pickle-broken", shown, [str(found)])
     elif file is not None:
-        row |= {"protocol": file.protocol, "numpy": _numpy_generation(file)}
+        if isinstance(file, FeatureFile):
+            row |= {"protocol": file.protocol, "numpy": _numpy_generation(file)}
         _check_joined(report, labels, part, shown, {clip_key(name) for name in file})
-        _check_form(report, shown, part.modality, file)
+        _check_form(report, shown, part, file)
         _check_padding(report, shown, found, file, read.padding)
         _check_values(report, shown, found)
         report.tables["features"].append(
-            {"modality": part.modality, "split": part.split}
+            {"modality": part.modality, "split": ", ".join(part.splits)}
             | _describe(shown, file, found, read.padding)
         )
 
@@ -163,10 +206,12 @@ def _check_joined(
     report: Report, labels: LabelFiles, part: _Part, shown: str, keys: set[str]
 ) -> None:
     """Clips of the split without features, and the reverse."""
+    field = part.modality if part.modality in FEATURE_DIMS else "video"
     wanted = {
-        clip_key(row[part.modality])
+        clip_key(row[field])
         for config in CONFIGS
-        for row in labels.rows.get((config, part.split), [])
+        for split in part.splits
+        for row in labels.rows.get((config, split), [])
     }
     if not wanted:
         return
@@ -174,7 +219,7 @@ def _check_joined(
     report.add("features-without-clip", shown, sorted(keys - wanted), total=len(keys))
 
 
-def _describe(path: str, file: FeatureFile, found: Frames, padding: str) -> dict[str, Any]:
+def _describe(path: str, file: FeatureArrays, found: Frames, padding: str) -> dict[str, Any]:
     """The row of a feature file in the table `features`."""
     shapes = Counter(file.shape(name) for name in file)
     dtypes = Counter(str(file.dtype(name)) for name in file)
@@ -205,7 +250,7 @@ def _describe(path: str, file: FeatureFile, found: Frames, padding: str) -> dict
     }
 
 
-def _at_other_end(file: FeatureFile, found: Frames, padding: str) -> dict[str, int]:
+def _at_other_end(file: FeatureArrays, found: Frames, padding: str) -> dict[str, int]:
     """Clip -> all-zero frames at the end that is not padded, for clips that have others, too."""
     if padding != "start":
         return found.leading
@@ -229,21 +274,27 @@ def _length_figures(lengths: npt.NDArray[np.int_]) -> dict[str, Any]:
     }
 
 
-def _check_form(report: Report, path: str, modality: str, file: FeatureFile) -> None:
+def _check_form(report: Report, path: str, part: _Part, file: FeatureArrays) -> None:
     """Widths, lengths and dtypes that are not those of the other clips."""
-    dim = FEATURE_DIMS[modality]
+    dim = FEATURE_DIMS.get(part.modality)
+    if part.own is not None:
+        widths = Counter(file.shape(one)[1] for one in file)
+        dim = widths.most_common(1)[0][0] if widths else dim
     report.add(
         "feature-width",
         path,
         [f"{one}: {file.shape(one)}" for one in file if file.shape(one)[1] != dim],
         dim=dim,
-        modality=modality,
+        modality=part.modality,
     )
-    kinds = (
-        ("feature-length-mixed", lambda one: file.shape(one)[0]),
-        ("feature-dtype-mixed", lambda one: str(file.dtype(one))),
-    )
-    for code, value_of in kinds:
+    kinds: dict[str, Callable[[str], object]] = {
+        "feature-length-mixed": lambda one: file.shape(one)[0],
+        "feature-dtype-mixed": lambda one: str(file.dtype(one)),
+    }
+    if part.own is not None:
+        # These need no padding.
+        del kinds["feature-length-mixed"]
+    for code, value_of in kinds.items():
         values = {one: value_of(one) for one in file}
         common = Counter(values.values()).most_common(1)[0][0] if values else None
         report.add(
@@ -255,7 +306,7 @@ def _check_form(report: Report, path: str, modality: str, file: FeatureFile) -> 
 
 
 def _check_padding(
-    report: Report, path: str, found: Frames, file: FeatureFile, padding: str
+    report: Report, path: str, found: Frames, file: FeatureArrays, padding: str
 ) -> None:
     """Clips that contradict each other, and all-zero frames that are no padding."""
     if padding == "mixed":

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from indomer_files import IndoMERError, Release
@@ -61,12 +61,13 @@ class _Part(NamedTuple):
         return self.places[0].format(**self.names)
 
 
-def check_files(report: Report, files: Files) -> None:
+def check_files(report: Report, files: Files, own: Collection[str] = ()) -> None:
     """List the files of a release; report those that are missing, twice there, or elsewhere.
 
     Args:
         report: Gets the table `files` and findings.
         files: Those of the release.
+        own: Modalities whose features are elsewhere, and not missed here.
 
     Raises:
         IndoMERError: Nothing of a release is in the folder.
@@ -80,6 +81,8 @@ def check_files(report: Report, files: Files) -> None:
     missing: dict[str, list[str]] = defaultdict(list)
     elsewhere, twice = [], []
     for part in parts:
+        if part.path is None and part.names.get("modality") in own:
+            continue
         if part.path is None:
             missing[part.kind].append(part.documented)
             continue
@@ -92,7 +95,8 @@ def check_files(report: Report, files: Files) -> None:
         if len(hits) > 1:
             twice.append(" and ".join(map(release.shown, hits)))
     report.tables["files"] = table
-    n_features = sum(part.kind == "features" for part in parts)
+    expected = [part for part in parts if part.names.get("modality") not in own]
+    n_features = sum(part.kind == "features" for part in expected)
     _report_missing(report, missing, n_features)
     report.add("file-twice", "files", twice)
     report.add("layout-undocumented", "files", elsewhere)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indomer_files import FeatureFile, true_length
+from indomer_files import true_length
+from indomer_files.feature_arrays import FeatureArrays
 from indomer_files.padding import Ends, is_zero, true_start
 
 # Columns that are looked at first to find all-zero frames.
@@ -54,7 +55,7 @@ class Frames:
 
 
 def scan(
-    file: FeatureFile,
+    file: FeatureArrays,
     names: Iterable[str] | None = None,
     on_clip: Callable[[int], object] | None = None,
 ) -> Frames:
@@ -66,7 +67,7 @@ def scan(
         on_clip: Called with the bytes of each clip after it was looked at.
 
     Raises:
-        IndoMERError: The file is cut short, no pickle, or of another form.
+        IndoMERError: The file is cut short, or of another form.
     """
     found = Frames()
     for name, frames in _clips(file, file if names is None else names):
@@ -80,7 +81,7 @@ def scan(
     return found
 
 
-def _clips(file: FeatureFile, names: Iterable[str]) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+def _clips(file: FeatureArrays, names: Iterable[str]) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     """Yield (clip, array as it lies in the file, in memory that is used again)."""
     room = np.empty(0, np.float32)
     for name in names:

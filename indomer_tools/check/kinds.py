@@ -67,6 +67,9 @@ KINDS = {
         _FETCH,
     ),
     "pickle-broken": Kind("error", "The file cannot be read.", _FETCH),
+    "features-broken": Kind(
+        "error", "These features of your own cannot be read.", "Have the file written again."
+    ),
     "pickle-unsafe": Kind(
         "error",
         "The file asks for more than arrays need. Nothing was run.",

@@ -8,8 +8,11 @@ rest is checked all the same.
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from indomer_files import IndoMERError, Release
+from indomer_files.feature_places import FeaturePlaces, check_feature_files
 from indomer_files.options import check_choice
 from indomer_files.padding import PADDINGS
 from indomer_tools.check import published_card
@@ -28,6 +31,7 @@ def check(
     sha256: bool | None = None,
     progress: bool = False,
     padding: str = "auto",
+    feature_files: Mapping[str, Any] | None = None,
 ) -> Report:
     """Check every file of a release, and how they go together.
 
@@ -37,6 +41,8 @@ def check(
             `files.HASHED_BYTES` (None).
         progress: Show a progress bar while features are read, if stderr is a terminal.
         padding: The end at which feature files are padded: "end", "start", or "auto" to find it.
+        feature_files: Features of one's own, which are checked in place of the release's, or beside
+            them; as in `indomer.IndoMERConfig`.
 
     Returns:
         Report: Findings, the worst first, and tables of what the release contains.
@@ -50,9 +56,10 @@ def check(
             f"{os.fspath(data_dir)}; to check a release, give its folder."
         )
     check_choice("padding", padding, PADDINGS)
+    own = FeaturePlaces(check_feature_files(feature_files))
     release = Release(data_dir)
     report, files = Report(str(data_dir)), Files(release, sha256)
-    check_files(report, files)
+    check_files(report, files, list(own))
     labels = read_label_files(report, release)
     check_names(report, labels)
     check_splits(report, labels)
@@ -61,7 +68,7 @@ def check(
     published_card.check_card(report, labels, counts)
     check_transcripts(report, labels)
     # Last, and not at the same time as the above: threads would wait for the interpreter.
-    check_features(report, files, labels, progress, padding)
+    check_features(report, files, labels, own, progress, padding)
     report.sort()
-    report.verdict = verdict(report, release)
+    report.verdict = verdict(report, release, own)
     return report

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from indomer_files import Release
+from indomer_files.feature_places import FeaturePlaces
 from indomer_files.schema import FEATURE_DIMS, SPLITS
 from indomer_tools.check.findings import Report
 from indomer_tools.wording import listed
@@ -18,7 +19,7 @@ class _State(NamedTuple):
     n_errors: int
 
 
-def verdict(report: Report, release: Release) -> str:
+def verdict(report: Report, release: Release, own: FeaturePlaces | None = None) -> str:
     """Say what can be used, what is not there, and where errors are.
 
     >>> verdict(check(PUBLIC), Release(PUBLIC))
@@ -27,8 +28,13 @@ def verdict(report: Report, release: Release) -> str:
     Args:
         report: All findings.
         release: What was checked.
+        own: Features in place of the release's, or beside them.
     """
-    states = {modality: _state(report, release, modality) for modality in FEATURE_DIMS}
+    own = FeaturePlaces({}) if own is None else own
+    states = {
+        modality: _state(report, release, modality, own)
+        for modality in dict.fromkeys([*FEATURE_DIMS, *own])
+    }
     n_errors = report.count("error") - sum(state.n_errors for state in states.values())
     # Files of features that are missing are told as such.
     n_errors -= sum(finding.code == "features-missing" for finding in report.findings)
@@ -39,13 +45,17 @@ def verdict(report: Report, release: Release) -> str:
     return "; ".join([f"usable for {listed(['text', *sorted(sound)])}", *problems])
 
 
-def _state(report: Report, release: Release, modality: str) -> _State:
-    paths = [release.feature_path(modality, split) for split in SPLITS]
-    shown = {release.shown(path) for path in paths if path is not None}
+def _state(report: Report, release: Release, modality: str, own: FeaturePlaces) -> _State:
+    if modality in own:
+        shown = {own.path(modality, split) for split in SPLITS}
+    else:
+        paths = [release.feature_path(modality, split) for split in SPLITS]
+        shown = {release.shown(path) for path in paths if path is not None}
     n_errors = sum(
         finding.severity == "error" and finding.where in shown for finding in report.findings
     )
-    return _State(len(shown), n_errors)
+    # A file of one's own may be that of both splits.
+    return _State(len(SPLITS) if modality in own else len(shown), n_errors)
 
 
 def _problems(states: Mapping[str, _State]) -> list[str]:

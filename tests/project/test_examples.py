@@ -192,6 +192,53 @@ def test_fusion_trains_with_lost_modalities_and_nan(run, fusion, tmp_path):
     assert torch.isfinite(model(**batch_of(fusion)).logits).all()
 
 
+@pytest.fixture
+def wav2vec_files(dummy_dir, tmp_path):
+    """Vectors of a small wav2vec 2.0 with random weights, of a hum for each clip of dummy_data."""
+    import torch
+    import transformers
+
+    safetensors = pytest.importorskip("safetensors.torch")
+    transformers.set_seed(0)
+    config = transformers.Wav2Vec2Config(
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_dim=(16, 16),
+        conv_kernel=(10, 8),
+        conv_stride=(160, 2),
+        num_feat_extract_layers=2,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+    )
+    encoder = transformers.Wav2Vec2Model(config).eval()
+    vectors = {}
+    texts = indomer.load_dataset("7_class", data_dir=dummy_dir, modalities="text")
+    for split in texts.values():
+        for i, clip in enumerate(split["audio_name"]):
+            seconds = torch.arange(8000 + 1600 * i) / 16000
+            with torch.no_grad():
+                hum = torch.sin(2 * torch.pi * (90 + 10 * i) * seconds)[None]
+                vectors[clip] = encoder(hum).last_hidden_state[0].contiguous()
+    safetensors.save_file(vectors, tmp_path / "wav2vec.safetensors")
+    return vectors, tmp_path / "wav2vec.safetensors"
+
+
+def test_fusion_trains_on_features_of_ones_own(run, fusion, wav2vec_files, dummy_dir, tmp_path):
+    vectors, path = wav2vec_files
+    own = ["--feature-files", f"audio={path}", "--feature-files", f"voice={path}"]
+    run(dummy_dir, "--epochs", 1, "--modalities", "text", *own)
+    model = fusion.FusionModel.from_pretrained(tmp_path / "run")
+    assert dict(model.config.frame_dims) == {"audio": 24, "voice": 24}
+    # The model saw these vectors: their mean is in it.
+    train = indomer.load_dataset("7_class", data_dir=dummy_dir, modalities="text", split="train")
+    frames = np.concatenate([vectors[clip] for clip in train["audio_name"]])
+    for modality in ("audio", "voice"):
+        mean = model.pooling[modality].mean.numpy()
+        np.testing.assert_allclose(mean, frames.mean(axis=0), rtol=1e-4, atol=1e-5)
+
+
 def batch_of(fusion, n_words=5):
     """A batch of random clips; the last has no video and the first is short."""
     import torch
@@ -222,7 +269,11 @@ def model(fusion):
         num_attention_heads=2,
         intermediate_size=16,
     )
-    config = fusion.FusionConfig(text_config=text_config, class_weights=[1.0, 2.0, 0.5])
+    config = fusion.FusionConfig(
+        text_config=text_config,
+        class_weights=[1.0, 2.0, 0.5],
+        frame_dims=(("video", 673), ("audio", 18)),
+    )
     return fusion.FusionModel(config).eval()
 
 

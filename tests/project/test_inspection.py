@@ -185,7 +185,7 @@ OTHERS = {
     "marked.csv": (b"\xef\xbb\xbfvideo_name;text\n", "CSV"),
     "rows.json": (json.dumps([{"a": 1}]).encode(), "JSON"),
     "readme.txt": (b"these are not features\n", "plain text"),
-    "arrays.npz": (b"PK\x03\x04....", "zip archive"),
+    "arrays.npz": (b"PK\x03\x04....", ".npz"),
     "empty.pkl": (b"", "an empty file"),
 }
 

@@ -607,6 +607,7 @@ FAULTS = [
 ]
 
 # Codes that only a release with the counts of a card can have; see `test_check.py`.
+OWN_CODES = {"features-broken"}  # only of features of one's own; see `test_own_features.py`
 CARD_CODES = {
     "card-count-differs",
     "card-total-differs",
