@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 from typing import Any, BinaryIO
 
@@ -47,7 +48,7 @@ class Place:
             store, path = Store.of_address(path, storage_options, error)
         return cls(path, store, error)
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """What messages call it: the last part of its path."""
         path = getattr(self.path, "name", self.path)

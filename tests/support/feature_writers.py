@@ -57,7 +57,11 @@ def write_compressed_hdf5(path, arrays):
 
 def parquet_table(arrays, column="features"):
     """One row a clip: its name, and its frames as lists."""
-    frames = pa.array([array.tolist() for array in arrays.values()], list_type(arrays))
+    # Older pyarrow takes no Python numbers for float16.
+    lists = [
+        list(map(list, array)) if array.ndim == 2 else list(array) for array in arrays.values()
+    ]
+    frames = pa.array(lists, list_type(arrays))
     return pa.table({"clip": list(arrays), "note": ["x"] * len(arrays), column: frames})
 
 
