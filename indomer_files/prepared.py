@@ -113,6 +113,12 @@ class PreparedTables(_Builder):
                 )
         return loaded
 
+    def as_streaming_dataset(self, *args: Any, **options: Any) -> Any:
+        """As in `datasets`; passes after a stop are looked after, see `ClipStream`."""
+        from indomer_files.streams import clip_stream
+
+        return clip_stream(super().as_streaming_dataset(*args, **options))
+
     def _n_rows(self, split: Any) -> int:
         """How many rows a split, or a slice of one, has by the info."""
         import datasets
