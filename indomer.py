@@ -59,6 +59,7 @@ try:
     from indomer_files import FeatureFile, IndoMERError, Release, UnsafePickleError, true_length
     from indomer_files.clips import ClipReader, row_ranges
     from indomer_files.code_digest import code_digest
+    from indomer_files.columns import GEMAPS as AUDIO_COLUMNS
     from indomer_files.extra_columns import (
         ExtraColumns,
         ExtraColumnsOption,
@@ -97,6 +98,7 @@ except ModuleNotFoundError as _error:
     raise ImportError(f"No module {_error.name}. {_PACKAGE_ADVICE}") from _error
 
 __all__ = [
+    "AUDIO_COLUMNS",
     "CITATION",
     "EMOTIONS",
     "EMOTIONS_EN",
