@@ -14,6 +14,7 @@ import indomer_files
 from tests.support.places import ROOT
 
 PUBLIC = {
+    "AUDIO_COLUMNS",
     *("load_dataset", "IndoMER", "IndoMERConfig", "IndoMERError", "UnsafePickleError"),
     *("EMOTIONS", "SENTIMENTS", "EMOTIONS_EN", "SENTIMENTS_EN", "SENTIMENT_OF", "MODALITIES"),
     *("FeatureFile", "Release", "true_length", "CITATION", "__version__"),
