@@ -57,6 +57,21 @@ LABEL_COLUMNS = {
     "video_sentiment": SENTIMENTS,
 }
 
+# Number codes of the cards of January 2026, which later ones dropped and no public file had. They
+# are not the class ids of the loader, which follow the order of the names above.
+EARLY_CODES = {
+    "7_class": {
+        "netral": 0,
+        "kebahagiaan": 1,
+        "surprise": 2,
+        "kesedihan": 3,
+        "kemarahan": 4,
+        "jijik": 5,
+        "ketakutan": 6,
+    },
+    "3_class": {"netral": 0, "positif": 1, "negatif": 2},
+}
+
 # Label column -> field of the split JSON, for each config.
 JSON_LABELS = {
     "3_class": {

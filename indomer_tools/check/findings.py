@@ -50,7 +50,7 @@ class Report:
 
     Args:
         data_dir: The release.
-        release: Published release that it is: "1.0.0", "announced" or "unknown".
+        release: Published release that it is: "1.0.0", "intermediate", "announced" or "unknown".
         verdict: What it can be used for, in one line: "usable for text; features absent".
         findings: What is not as it should be.
         tables: Name -> plain lists and dicts; see the functions of `check` that make them.
@@ -149,6 +149,7 @@ def release_words(release: str) -> str:
     """Name of a published release, for a sentence."""
     return {
         "unknown": "no published release is known to have these class counts",
+        "intermediate": "the release of 2,211 clips that was announced for a while",
         "announced": "the announced release of 2,285 clips",
     }.get(release, f"release {release}")
 

@@ -174,6 +174,12 @@ KINDS = {
         "{n} [row has|rows have] a label_id that is not that of the label in most rows.",
         "Use label, not label_id; the loader refuses a split that mixes them.",
     ),
+    "label-id-early": Kind(
+        "note",
+        "{n} [row has|rows have] the number codes of early cards as label_id, where netral is "
+        "{netral}.",
+        "They are not the loader's class ids, where netral is {id}: compare names, not numbers.",
+    ),
     "consensus-unsupported": Kind(
         "warning",
         "{n} [clip has|clips have] a sentiment that neither text nor audio nor video has "

@@ -6,6 +6,8 @@ from typing import Any
 
 from indomer_files.schema import (
     CONFIGS,
+    EARLY_CODES,
+    EMOTIONS,
     JSON_LABELS,
     LABEL_COLUMNS,
     MODALITIES,
@@ -177,6 +179,18 @@ def _check_ids(report: Report, labels: LabelFiles) -> None:
             if id_of[label] != label_id or label_of[label_id] != label
         ]
         report.add("label-id-differs", config, odd)
+        codes = {label: str(code) for label, code in EARLY_CODES[config].items()}
+        early = [
+            f"{sample_id}: {label} {label_id}"
+            for sample_id, label, label_id in with_id
+            if codes.get(label) == label_id
+        ]
+        # Of some labels, the codes are those of others by chance.
+        if early and len(early) == len(with_id) - len(odd):
+            ids = EMOTIONS if config == "7_class" else SENTIMENTS
+            report.add(
+                "label-id-early", config, early, netral=codes["netral"], id=ids.index("netral")
+            )
 
 
 def _check_classes(report: Report, counts: Counts) -> None:

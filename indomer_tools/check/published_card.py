@@ -26,7 +26,7 @@ class Card:
     emotions: _ByLabel
     sentiments: _ByLabel
     segments: int
-    videos: int
+    videos: int | None = None
     topics: int | None = None
     speakers: int | None = None
     male: int | None = None
@@ -69,6 +69,20 @@ CARDS = {
         words_per_segment=11.68,
         words_per_second=2.17,
         vocabulary=4066,
+    ),
+    # Public for a while in 2026, between the two others; it told no number of videos.
+    "intermediate": Card(
+        emotions={
+            "kemarahan": (75, 14),
+            "jijik": (48, 10),
+            "ketakutan": (45, 12),
+            "kebahagiaan": (351, 59),
+            "netral": (1099, 272),
+            "kesedihan": (148, 35),
+            "surprise": (33, 10),
+        },
+        sentiments={"negatif": (316, 71), "netral": (1099, 272), "positif": (384, 69)},
+        segments=2211,
     ),
     "announced": Card(
         emotions={

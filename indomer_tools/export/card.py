@@ -158,6 +158,8 @@ def _standing(contents: Contents) -> str:
     release = contents.release
     if release == "announced":
         return "> Class counts and source videos are those that a later card of IndoMER announces."
+    if release == "intermediate":
+        return "> Class counts are those that a card of IndoMER had for a while in 2026."
     if release:
         return (
             f"> Class counts and source videos are those of the card of IndoMER {release}, the "

@@ -35,6 +35,12 @@ def test_card_1_0_0_is_recognised_and_its_faults_are_listed(card_dirs):
     }
 
 
+def test_intermediate_release_is_recognised(card_dirs):
+    report = indomer_tools.check(card_dirs["intermediate"])
+    assert (report.release, report.tables["card"]["matched"]) == ("intermediate", 20)
+    assert "2,211 clips" in "\n".join(report.lines())
+
+
 def test_announced_release_is_recognised_and_nothing_is_wrong_with_its_card(card_dirs):
     report = indomer_tools.check(card_dirs["announced"])
     assert (report.release, report.tables["card"]["matched"]) == ("announced", 20)

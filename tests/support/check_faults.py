@@ -35,7 +35,8 @@ def write_like_card(folder, name):
     card = CARDS[name]
     clips_by_split, first_video = [], 0
     # Train gets as many of the videos as of the clips, about.
-    n_videos = [round(card.videos * 0.84), card.videos - round(card.videos * 0.84)]
+    videos = card.videos or 300
+    n_videos = [round(videos * 0.84), videos - round(videos * 0.84)]
     for number, split_videos in enumerate(n_videos):
         emotions = [label for label, n in card.emotions.items() for _ in range(n[number])]
         clips = make_clips(len(emotions), n_video=1, n_audio=1)
@@ -180,6 +181,16 @@ def _clip_in_one_config(folder):
 
 def _clip_twice_in_features(folder):
     edit_features(folder, "audio", "train", lambda entries: [*entries, *map(dict, entries[:2])])
+
+
+def edit_splits_of(folder, config, change):
+    for split in ("train", "val"):
+        edit_split(folder, config, split, change)
+
+
+def _early_codes(rows):
+    for row in rows:
+        row["label_id"] = schema.EARLY_CODES["3_class"][row["label"]]
 
 
 def _label_ids(folder):
@@ -509,6 +520,13 @@ FAULTS = [
         1,
         "Annotations.csv",
         f"{CLIP}: emotion kebahagiaan, CSV surprise",
+    ),
+    Fault(
+        "label-id-early",
+        lambda folder: edit_splits_of(folder, "3_class", _early_codes),
+        168,
+        "3_class",
+        "negatif 2",
     ),
     Fault("label-id-differs", _label_ids, 2, "7_class", CLIP),
     Fault(
