@@ -45,6 +45,13 @@ def test_blocks_have_known_languages_and_marks(one):
     )
 
 
+@pytest.mark.parametrize("one", guide(), ids=str)
+def test_outputs_are_those_of_every_datasets(one):
+    """Features print themselves with `id=None` on datasets 3 and without it on later ones."""
+    outputs = [block.output for block in one.all_blocks() if block.output is not None]
+    assert not [out for out in outputs if re.search(r"\b(Array2D|ClassLabel|Value)\(", out)]
+
+
 def test_card_and_guide_have_blocks_of_every_language():
     languages = {block.language for one in guide() for block in one.all_blocks()}
     assert languages == {"python", "bash", "bibtex", ""}
