@@ -219,12 +219,32 @@ _FEWEST_WORDS = 4
 _RARE_WORD = 40
 
 
-def _check_footage(report: Report, clips: _Clips, places: _Places) -> None:
-    """Look for source videos that say the same in two segments or more, one after the other.
+class Footage(NamedTuple):
+    """Two source videos that say the same in segments that follow one another.
+
+    Args:
+        video, other_video: Their numbers.
+        segments, other_segments: Which segments of each, in order.
+        clip: The first of them.
+    """
+
+    video: int
+    segments: tuple[int, ...]
+    other_video: int
+    other_segments: tuple[int, ...]
+    clip: str
+
+
+def same_footage(texts: Mapping[str, str], places: _Places) -> list[Footage]:
+    """Find source videos that say the same in two segments or more, one after the other.
 
     The words need not be the same: who writes speech down twice writes it differently.
+
+    Args:
+        texts: Clip -> transcript.
+        places: Clip -> (source video, segment), of those clips that are looked at.
     """
-    words = {clip: set(_folded(clips[clip].text).split()) for clip in places}
+    words = {clip: set(_folded(texts[clip]).split()) for clip in places}
     alike: dict[tuple[int, int], dict[tuple[int, int], str]] = defaultdict(dict)
     for one, other in _sharing_a_rare_word(words):
         (video, segment), (second, second_segment) = sorted((places[one], places[other]))
@@ -234,19 +254,29 @@ def _check_footage(report: Report, clips: _Clips, places: _Places) -> None:
         n_all = len(words[one]) + len(words[other]) - n_shared
         if n_all >= _FEWEST_WORDS and n_shared >= _ALIKE * n_all:
             alike[video, second][segment, second_segment] = one
-    splits = {places[clip][0]: clips[clip].split for clip in places}
     found = []
     for (video, second), pairs in alike.items():
         in_row = sorted(
             (a, b) for a, b in pairs if (a + 1, b + 1) in pairs or (a - 1, b - 1) in pairs
         )
         if in_row:
-            text = clips[pairs[in_row[0]]].text
-            found.append(
-                f"video {video} ({splits[video]}), segments {_numbers(a for a, _ in in_row)}, and "
-                f"video {second} ({splits[second]}), {_numbers(b for _, b in in_row)}: {text!r}"
-            )
-    report.add("video-repeated", "transcripts", found)
+            segments, others = (tuple(sorted(set(numbers))) for numbers in zip(*in_row))
+            found.append(Footage(video, segments, second, others, pairs[in_row[0]]))
+    return found
+
+
+def _check_footage(report: Report, clips: _Clips, places: _Places) -> None:
+    splits = {places[clip][0]: clips[clip].split for clip in places}
+    report.add(
+        "video-repeated",
+        "transcripts",
+        [
+            f"video {found.video} ({splits[found.video]}), segments {_numbers(found.segments)}, "
+            f"and video {found.other_video} ({splits[found.other_video]}), "
+            f"{_numbers(found.other_segments)}: {clips[found.clip].text!r}"
+            for found in same_footage({clip: clips[clip].text for clip in places}, places)
+        ],
+    )
 
 
 def _sharing_a_rare_word(words: Mapping[str, set[str]]) -> set[tuple[str, str]]:
@@ -263,4 +293,4 @@ def _sharing_a_rare_word(words: Mapping[str, set[str]]) -> set[tuple[str, str]]:
 
 
 def _numbers(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(set(numbers))))
+    return ", ".join(map(str, numbers))

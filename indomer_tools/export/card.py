@@ -26,7 +26,6 @@ from indomer_files.schema import (
 )
 from indomer_tools.check.labels import RARE_CLIPS, majority_score
 from indomer_tools.export.contents import (
-    SENTIMENT_COLUMNS,
     Config,
     Contents,
     english_names,
@@ -38,6 +37,7 @@ from indomer_tools.export.croissant import to_croissant
 from indomer_tools.export.figures import Picture, pictures, write_pictures
 from indomer_tools.export.folder import MANIFEST, write_file
 from indomer_tools.export.metadata import export_infos_text, front_matter
+from indomer_tools.export.responsible import statements
 from indomer_tools.wording import listed, size_words
 
 # Column -> what it means, in the words of the card.
@@ -121,6 +121,7 @@ def card_text(contents: Contents, drawn: Sequence[Picture] = ()) -> str:
         *_splits(contents),
         *_columns(contents),
         *_making(contents),
+        *_people(contents),
         *_limits(contents),
         "## Citation",
         f"```bibtex\n{indomer.CITATION.strip()}\n```",
@@ -402,15 +403,21 @@ def _option(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _people(contents: Contents) -> Iterator[str]:
+    yield "## People, labels and bias"
+    lines = [
+        [said.title, safe_text(said.text, "markdown"), said.source]
+        for said in statements(contents)
+        # What the section on splits has said.
+        if said.field != "dataLimitations"
+    ]
+    yield _table(["about", "what is known", "source"], "lll", lines)
+
+
 def _limits(contents: Contents) -> Iterator[str]:
     rows = contents.default.rows
     options = contents.manifest["options"]
-    n_mixed = int((rows[list(SENTIMENT_COLUMNS)].nunique(axis=1) > 1).sum())
-    yield "## Limits"
-    points = [
-        f"In {n_mixed:,} of {len(rows):,} clips ({_percent(n_mixed, len(rows))}), text, audio and "
-        "video alone are not all given the same sentiment."
-    ]
+    points = []
     modalities = feature_modalities(contents.default.features)
     for modality in modalities:
         column = f"{modality}_length"
@@ -429,7 +436,9 @@ def _limits(contents: Contents) -> Iterator[str]:
         )
     if options.get("on_missing") == "skip":
         points.append("Clips that a feature file does not have were left out.")
-    yield "\n".join(f"- {point}" for point in points)
+    if points:
+        yield "## Limits"
+        yield "\n".join(f"- {point}" for point in points)
 
 
 # --- Markdown -----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from indomer_tools.export.contents import (
     is_emotion,
     published_names,
 )
+from indomer_tools.export.responsible import CONFORMS_TO, statements
 
 _Json = dict[str, Any]
 
@@ -111,7 +112,7 @@ def to_croissant(contents: Contents, name: str, description: str, meanings: dict
     dataset: _Json = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "conformsTo": ["http://mlcommons.org/croissant/1.1", CONFORMS_TO],
         "name": name,
         "description": description,
         **_publication(contents),
@@ -123,6 +124,7 @@ def to_croissant(contents: Contents, name: str, description: str, meanings: dict
             "description": "The data states no licence: ask its authors.",
         },
         "citeAs": indomer.CITATION,
+        **_responsible(contents),
         "distribution": [
             *(_file_object(entry) for c in contents.configs.values() for entry in c.files),
             *(_file_set(config) for config in contents.configs.values()),
@@ -151,6 +153,18 @@ def _publication(contents: Contents) -> _Json:
         "datePublished": year[1] if year else None,
         "version": release if re.fullmatch(r"\d+\.\d+\.\d+", release) else version,
     }
+
+
+def _responsible(contents: Contents) -> _Json:
+    """Field -> statements with their sources; kinds of collection are terms of the vocabulary."""
+    fields: dict[str, list[str]] = {}
+    for field, _, text, source in statements(contents):
+        is_term = field == "dataCollectionType"
+        fields.setdefault(f"rai:{field}", []).append(text if is_term else f"{text} ({source})")
+    # All take several texts but this one.
+    if "rai:dataCollection" in fields:
+        fields["rai:dataCollection"] = [" ".join(fields["rai:dataCollection"])]
+    return {field: texts[0] if len(texts) == 1 else texts for field, texts in fields.items()}
 
 
 def _file_object(entry: _Json) -> _Json:

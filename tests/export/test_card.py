@@ -259,7 +259,7 @@ def test_card_in_a_browser(dummy_export, tmp_path, width):
         shown = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
         assert len(shown) == 4
         assert all(pixels == 1600 and n_letters > 80 for pixels, n_letters in shown)
-        assert page.evaluate("document.querySelectorAll('table').length") == 6
+        assert page.evaluate("document.querySelectorAll('table').length") == 7
         # Nothing is wider than the window; wide tables scroll by themselves.
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         colours = []

@@ -1,6 +1,7 @@
 """The Croissant description of an exported folder."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def test_croissant_of_the_release_has_no_warnings(published):
 
 def test_croissant_describes_files_arrays_and_classes(dummy_export):
     croissant = json.loads((dummy_export / "croissant.json").read_text(encoding="utf-8"))
-    assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.1"
+    assert croissant["conformsTo"][0] == "http://mlcommons.org/croissant/1.1"
     files = [node for node in croissant["distribution"] if node["@type"] == "cr:FileObject"]
     assert len(files) == len(list(dummy_export.glob("data/*/*/*.parquet")))
     for file in files:
@@ -72,3 +73,41 @@ def test_croissant_reads_all_splits_and_both_kinds_of_names(dummy_export):
     assert splits == ["train"] * 14 + ["validation"] * 7
     emotions = list(described.records("emotions"))
     assert [emotion["emotions/english"] for emotion in emotions] == list(indomer.EMOTIONS_EN)
+
+
+def test_responsible_fields_of_the_release_have_sources(published):
+    described = json.loads((published / "croissant.json").read_text(encoding="utf-8"))
+    assert "http://mlcommons.org/croissant/RAI/1.0" in described["conformsTo"]
+    fields = {name: said for name, said in described.items() if name.startswith("rai:")}
+    assert fields.pop("rai:dataCollectionType") == "User-Generated Content Data"
+    statements = {name: [said] if isinstance(said, str) else said for name, said in fields.items()}
+    assert set(statements) == {
+        "rai:dataCollection",
+        "rai:personalSensitiveInformation",
+        "rai:dataAnnotationProtocol",
+        "rai:dataAnnotationAnalysis",
+        "rai:dataPreprocessingProtocol",
+        "rai:dataBiases",
+        "rai:dataLimitations",
+        "rai:dataUseCases",
+    }
+    for said in statements.values():
+        assert all(re.search(r"\((card|not in|counted|found|advice) .+\)$", one) for one in said)
+    assert any("1,167 of women" in one for one in statements["rai:personalSensitiveInformation"])
+    assert any("74 % of clips" in one for one in statements["rai:dataBiases"])
+    assert any("Video 150 (train) and video 152" in one for one in statements["rai:dataBiases"])
+
+
+def test_responsible_fields_of_other_data_say_what_was_counted(dummy_export):
+    described = json.loads((dummy_export / "croissant.json").read_text(encoding="utf-8"))
+    fields = {name for name in described if name.startswith("rai:")}
+    assert "rai:dataBiases" in fields
+    assert not fields & {"rai:dataCollection", "rai:personalSensitiveInformation"}
+
+
+def test_mlcroissant_reads_the_responsible_fields(published):
+    mlcroissant = pytest.importorskip("mlcroissant")
+    metadata = mlcroissant.Dataset(str(published / "croissant.json")).metadata
+    assert "social media" in metadata.data_collection
+    assert any("74 % of clips" in bias for bias in metadata.data_biases)
+    assert any("real people" in one for one in metadata.personal_sensitive_information)
