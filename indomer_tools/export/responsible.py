@@ -169,7 +169,7 @@ def _of_classes(contents: Contents) -> Iterator[Statement]:
 
 
 def _of_footage(rows: pd.DataFrame) -> Iterator[Statement]:
-    """Source videos of two splits that say the same."""
+    """Source videos that say the same in different splits."""
     placed = rows.dropna(subset=["video_id", "segment_id"])
     texts = dict(zip(placed["sample_id"], placed["text"]))
     places = {
@@ -179,12 +179,17 @@ def _of_footage(rows: pd.DataFrame) -> Iterator[Statement]:
         )
     }
     splits = dict(zip(placed["video_id"].astype(int), placed["split"]))
-    for footage in same_footage(texts, places):
-        video, other = footage.video, footage.other_video
-        if splits[video] != splits[other]:
-            yield _state(
-                "dataBiases",
-                f"Video {video} ({splits[video]}) and video {other} ({splits[other]}) say the "
-                "same: what is learned from one is known of the other.",
-                "found by `indomer check`",
-            )
+    shared = [
+        f"{found.video} ({splits[found.video]}) and {found.other_video} "
+        f"({splits[found.other_video]})"
+        for found in same_footage(texts, places)
+        if splits[found.video] != splits[found.other_video]
+    ]
+    if shared:
+        others = f" So do {len(shared) - 1:,} more pairs of both splits." if shared[1:] else ""
+        yield _state(
+            "dataBiases",
+            f"Videos {shared[0]} say the same: what is learned from one is known of the other."
+            f"{others}",
+            "found by `indomer check`",
+        )

@@ -95,7 +95,7 @@ def test_responsible_fields_of_the_release_have_sources(published):
         assert all(re.search(r"\((card|not in|counted|found|advice) .+\)$", one) for one in said)
     assert any("1,167 of women" in one for one in statements["rai:personalSensitiveInformation"])
     assert any("74 % of clips" in one for one in statements["rai:dataBiases"])
-    assert any("Video 150 (train) and video 152" in one for one in statements["rai:dataBiases"])
+    assert any("Videos 150 (train) and 152" in one for one in statements["rai:dataBiases"])
 
 
 def test_responsible_fields_of_other_data_say_what_was_counted(dummy_export):
