@@ -19,6 +19,7 @@ import pyarrow as pa
 
 import indomer
 from indomer_files.schema import feature_modalities
+from indomer_files.streams import ClipStream
 
 _LOAD_AGAIN = "Load the dataset again with indomer.load_dataset."
 
@@ -30,23 +31,35 @@ def torch_dataset(dataset: Any) -> Any:
 
     Args:
         dataset: A `datasets.Dataset`, after whatever select, shuffle, filter, train_test_split,
-            concatenate; from Arrow, Parquet or memory; or a `datasets.IterableDataset`, which is
-            returned with numpy formatting.
+            concatenate; from Arrow, Parquet or memory; or a `datasets.IterableDataset`.
 
     Returns:
-        For a `Dataset`, a `ClipDataset`.
+        For a `Dataset`, a `ClipDataset`; for a stream, one whose features are arrays.
 
     Raises:
         IndoMERError: It is neither, or has a transform, or columns of features that are no frames.
     """
     if isinstance(dataset, datasets.IterableDataset):
-        return dataset.with_format("numpy")
+        return dataset if _gives_arrays(dataset) else dataset.with_format("numpy")
     if not isinstance(dataset, datasets.Dataset):
         raise indomer.IndoMERError(
             f"torch_dataset: expected one split, got {type(dataset).__name__}. "
             'Choose one: torch_dataset(dataset["train"]).'
         )
     return ClipDataset(dataset)
+
+
+def _gives_arrays(stream: datasets.IterableDataset) -> bool:
+    """Whether features of a stream are arrays without numpy formatting, which copies them.
+
+    So it is since datasets 5, where the loader makes the examples and their columns are known.
+    """
+    return (
+        int(datasets.__version__.split(".")[0]) >= 5
+        and isinstance(stream, ClipStream)
+        and stream.features is not None
+        and getattr(stream, "_formatting", "unknown") is None
+    )
 
 
 class ClipDataset:

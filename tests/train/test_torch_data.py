@@ -120,6 +120,38 @@ def test_any_slices_and_chunks_give_the_rows(random):
         assert batch["video_mask"].sum(1).tolist() == [len(frames or ()) for frames in expected]
 
 
+STREAM_CHANGES = {
+    "none": lambda stream: stream,
+    "shuffle": lambda stream: stream.shuffle(seed=3, buffer_size=4),
+    "select": lambda stream: stream.select_columns(
+        ["sample_id", "label", "video_feature", "video_length"]
+    ),
+    "filter": lambda stream: stream.filter(lambda clip: clip["label"] != 4),
+    "map": lambda stream: stream.map(lambda clip: {"n": len(clip["sample_id"])}),
+    "map of batches": lambda stream: stream.map(lambda clips: clips, batched=True, batch_size=4),
+    "torch": lambda stream: stream.with_format("torch"),
+    "skip and take": lambda stream: stream.skip(2).take(5),
+    "concatenate": lambda stream: datasets.concatenate_datasets([stream, stream]),
+}
+
+
+@pytest.mark.parametrize("change", STREAM_CHANGES)
+def test_frames_of_streams_are_arrays(change, load_train, train):
+    """On every `datasets`, whatever was done to the stream."""
+    stream = torch_dataset(STREAM_CHANGES[change](load_train(streaming=True)))
+    frames = {row["sample_id"]: row["video_feature"] for row in train.with_format("numpy")}
+    rows = list(stream)
+    assert rows
+    for row in rows:
+        assert isinstance(row["video_feature"], np.ndarray)
+        np.testing.assert_array_equal(row["video_feature"], frames[row["sample_id"]])
+    batch = PaddingCollator()(rows[:4])
+    assert batch["video_feature"].dtype == torch.float32
+    np.testing.assert_array_equal(
+        batch["video_feature"][0, : len(frames[rows[0]["sample_id"]])], frames[rows[0]["sample_id"]]
+    )
+
+
 def test_frames_for_the_collator_are_views_of_the_table(train):
     (example,) = torch_dataset(train).__getitems__([0]).take_views()
     stored = train.data.column("video_feature").chunk(0).storage.values.values.to_numpy()
