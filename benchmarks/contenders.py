@@ -147,16 +147,17 @@ class LoaderStreamed(Loader):
     """The loader, streaming from the released files."""
 
     title = "loader, streamed"
-    how = f"shuffle buffer of {SHUFFLE_BUFFER}, shard by shard; lengths known from an epoch before"
+    how = f"torch_dataset, shuffle buffer of {SHUFFLE_BUFFER}, shard by shard"
     # On streaming, `datasets` imports torch where it is installed.
-    packages = ("torch", *Loader.packages)
+    packages = ("torch", "indomer_tools.train", *Loader.packages)
     prepares = False
     files = 0
 
     def stream(self, release, split):
         """The split as an `IterableDataset` of arrays."""
-        stream = self.load_dataset(release, None, split=SPLITS[split], streaming=True)
-        return stream.with_format("numpy")
+        from indomer_tools.train import torch_dataset
+
+        return torch_dataset(self.load_dataset(release, None, split=SPLITS[split], streaming=True))
 
     def read(self, release, store, split):
         return iter(self.stream(release, split))

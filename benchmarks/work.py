@@ -47,6 +47,10 @@ def batches(name, release, store, seconds):
     importlib.import_module("torch")
     yield
     found, epochs = {}, []
+    loader = contender.loader(release, store, 0)
+    found["first epoch"] = _rate(loader, 0)
+    del loader
+    gc.collect()
     for n_workers in (0, 2):
         loader = contender.loader(release, store, n_workers)
         epochs.append([clip for batch in loader for clip in _seen(batch)])
@@ -62,9 +66,9 @@ def batches(name, release, store, seconds):
 
 
 def _rate(loader, seconds):
-    """Clips a second of as many whole epochs as take so many seconds."""
+    """Clips a second of as many whole epochs as take so many seconds; of one at least."""
     n_clips, start = 0, time.perf_counter()
-    while (passed := time.perf_counter() - start) < seconds:
+    while not n_clips or (passed := time.perf_counter() - start) < seconds:
         n_clips += sum(len(_labels(batch)) for batch in loader)
     return n_clips / passed
 
