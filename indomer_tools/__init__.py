@@ -5,6 +5,7 @@ functions here; what else is in the packages of the same names is imported from 
 `from indomer_tools.export import planned`.
 """
 
+from indomer_tools.browse import clip, plot_clip
 from indomer_tools.check import Finding, Report, check
 from indomer_tools.export import Export, export
 from indomer_tools.extract import MadeFeatures, make_features
@@ -34,6 +35,7 @@ __all__ = [
     "PaddingCollator",
     "Report",
     "check",
+    "clip",
     "class_weights",
     "eval_loader",
     "evaluate",
@@ -42,6 +44,7 @@ __all__ = [
     "inspect",
     "make_features",
     "metrics",
+    "plot_clip",
     "sample_weights",
     "to_chat",
     "torch_dataset",

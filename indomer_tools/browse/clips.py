@@ -23,7 +23,7 @@ from indomer_files.clips import ClipReader
 from indomer_files.feature_arrays import FeatureArrays
 from indomer_files.options import did_you_mean
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, SPLITS
-from indomer_tools.browse.clip_view import ClipView, clip_view
+from indomer_tools.browse.views import ClipView, clip_view
 from indomer_tools.export.contents import read_contents
 from indomer_tools.export.folder import MANIFEST
 from indomer_tools.wording import listed

@@ -12,6 +12,7 @@ import indomer
 from indomer_files.safe_text import safe_text
 from indomer_files.schema import ENGLISH, SPLITS
 from indomer_tools.check.findings import SEVERITIES, Finding, Report, release_words
+from indomer_tools.html_page import page
 from indomer_tools.wording import size_words
 
 # Colour of each class, told apart by colour-blind readers too (after Okabe and Ito).
@@ -29,22 +30,6 @@ _COLOURS = {
 _SPLIT_COLOURS = {"train": "#3d84a8", "validation": "#e3a72f"}
 
 _STYLE = """
-:root { color-scheme: light dark; --paper: #f6f5f1; --card: #fff; --ink: #22282f; --soft: #66707b;
-  --line: #e2e0d9; --error: #c0392b; --warning: #b87503; --note: #3a75a8; --heat: 61 132 168; }
-@media (prefers-color-scheme: dark) { :root { --paper: #15181c; --card: #1e2227; --ink: #e6e8ea;
-  --soft: #9aa4af; --line: #333a42; --error: #f07a6b; --warning: #e9b44c; --note: #7db7e6;
-  --heat: 92 167 201; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: anywhere;
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { max-width: 1040px; margin: 0 auto; padding: 32px 20px 64px; }
-header p { margin: 4px 0 0; color: var(--soft); }
-h1 { margin: 0; font-size: 30px; line-height: 1.2; letter-spacing: -.01em; }
-h2 { margin: 44px 0 6px; font-size: 21px; letter-spacing: -.01em; }
-h3 { margin: 0 0 10px; font-size: 16px; }
-p.lead { margin: 0 0 14px; color: var(--soft); } .grid + p.lead { margin-top: 14px; }
-code { font: .88em ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace; }
-a { color: inherit; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(116px, 1fr)); gap: 12px;
   margin: 22px 0 0; }
 .tile, .panel { background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
@@ -143,16 +128,12 @@ def to_html(report: Report) -> str:
         _card(report),
         _files(report.tables.get("files", [])),
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>IndoMER check: {_html(report.data_dir)}</title>\n"
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(filter(None, sections))
+    return page(
+        f"IndoMER check: {report.data_dir}",
+        _STYLE,
+        "\n".join(filter(None, sections))
         + f"\n<footer>Written by indomer {_html(indomer.__version__)}. The page holds transcripts "
-        "of the release it describes.</footer>\n</main>\n</body>\n</html>\n"
+        "of the release it describes.</footer>",
     )
 
 

@@ -395,3 +395,24 @@ def test_text_baseline_takes_a_list_of_configs(tmp_path, own_cache, capsys):
     with pytest.raises(SystemExit):
         text_baseline.main(["--config", "7_Class", release])
     assert "Did you mean '7_class'" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_notebook_of_a_first_look_runs(tmp_path):
+    """Every cell, from the folder that it lies in; it is kept without what it shows."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("matplotlib")
+    path = ROOT / "examples" / "first_look.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs for cell in cells) and path.stat().st_size < 20_000
+    nbclient.NotebookClient(
+        notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
+    shown = [output for cell in cells for output in cell.outputs]
+    told = [output["text"] for output in shown if output.get("name") == "stderr"]
+    assert not any("IndoMER" in text or "Error" in text for text in told)
+    kinds = [kind for output in shown for kind in output.get("data", ())]
+    assert "image/png" in kinds and "text/html" in kinds
+    assert any("usable" in output.get("text", "") for output in shown)

@@ -1,6 +1,6 @@
 """One clip as plain data, ready to be shown: what terminal, plot and page have in common.
 
-    from indomer_tools.browse.clip_view import clip_view
+    from indomer_tools.browse.views import clip_view
 
     view = clip_view(dataset["train"][8])
     view.sentiments["text"].english, view.tracks["audio"].length, view.tracks["audio"].curves
@@ -18,11 +18,15 @@ import numpy.typing as npt
 
 from indomer_files import IndoMERError, true_length
 from indomer_files.clip_names import clip_key, parse_clip_name
+from indomer_files.columns import OPENFACE_BLOCKS
 from indomer_files.schema import EMOTIONS, ENGLISH, MODALITIES, SENTIMENTS
 from indomer_tools.browse.layout import ColumnBlock, Layout, layout_of
 
 # Of the values that are shown, in percent; the few beyond would flatten the rest.
 _LOW, _HIGH = 2.0, 98.0
+
+# Columns of OpenFace that tell whether a face was found, and when; they come first.
+_N_TRACKING = len(OPENFACE_BLOCKS["tracking"])
 
 # A column moves by at least this share of what is usual in its block, as it is shown: noise of one
 # that stands still would look like the others else.
@@ -50,8 +54,9 @@ class Curve:
     Args:
         name: Of the column, such as "Loudness_sma3".
         title: The same in a word or two.
-        values: Float64, (true frames,); NaN where there is nothing to show: frames that were lost,
-            values that are not finite, and descriptors of voices where there is no voice.
+        values: Float64, (true frames,); NaN where there is nothing to show: frames that were lost
+            or have no face, values that are not finite, and descriptors of voices where there is
+            no voice.
         low, high: What to draw it between, low < high: most values lie there.
     """
 
@@ -139,10 +144,32 @@ class Track:
             return ()
         return tuple(np.flatnonzero(~self.true_frames.any(axis=1)).tolist())
 
-    @property
+    @functools.cached_property
     def no_face(self) -> tuple[int, ...]:
         """Numbers of the true frames in which OpenFace found no face, and wrote values anyway."""
-        return self.layout.no_face
+        return tuple(number for number in self.layout.no_face if number not in self.lost)
+
+    @property
+    def summary(self) -> str:
+        """Length, rate, and what is odd, in a line."""
+        if not self.length:
+            return (
+                f"no true frames, {self.n_padding:,} of padding" if self.n_padding else "no frames"
+            )
+        parts = [f"{self.length:,} frames of {self.dim:,} values"]
+        if self.unit == "s":
+            parts[0] += f" in {self.end:.2f} s"
+        parts.append(self.timing)
+        parts += [
+            f"{n:,} {what}"
+            for n, what in (
+                (self.n_padding, "of padding"),
+                (len(self.lost), "lost"),
+                (len(self.no_face), "without a face"),
+            )
+            if n
+        ]
+        return "; ".join(parts)
 
     @functools.cached_property
     def curves(self) -> tuple[Curve, ...]:
@@ -181,12 +208,16 @@ class Track:
         values = self.true_frames[:, column].astype(np.float64)
         values[~np.isfinite(values)] = np.nan
         values[list(self.lost)] = np.nan
+        if column >= _N_TRACKING:
+            # Without a face, only the columns that say so mean something.
+            values[list(self.no_face)] = np.nan
         return values
 
     def _scaled(self, block: ColumnBlock) -> npt.NDArray[np.float32]:
         part = self.true_frames[:, block.start : block.start + len(block.names)].T
         values = np.where(np.isfinite(part), part, np.nan).astype(np.float32)
         values[:, list(self.lost)] = np.nan
+        values[:, list(self.no_face)] = np.nan
         if not values.size or np.isnan(values).all():
             return values
         if block.is_level:
@@ -256,6 +287,14 @@ class ClipView:
         if self.is_sentiment_of_none and self.sentiment is not None:
             return f"the modalities disagree, and none has the clip's {self.sentiment.words}"
         return "the modalities disagree"
+
+    @property
+    def place(self) -> str:
+        """Split, topic, source video and segment, in a line."""
+        parts = [self.split, self.topic]
+        if self.video_id is not None:
+            parts.append(f"source video {self.video_id}, segment {self.segment_id}")
+        return " \N{MIDDLE DOT} ".join(part for part in parts if part)
 
     @property
     def unit(self) -> str:
