@@ -283,7 +283,13 @@ needs_ffmpeg = pytest.mark.skipif(
 )
 
 
+needs_media_columns = pytest.mark.skipif(
+    not hasattr(datasets, "Video"), reason="this datasets has no columns of videos"
+)
+
+
 @pytest.mark.long
+@needs_media_columns
 @needs_ffmpeg
 @pytest.mark.parametrize("streaming", [False, True])
 def test_sound_streams_into_a_pipeline(load, release_with_sound, streaming):
@@ -339,6 +345,7 @@ def test_stream_pipeline_with_a_saved_model(dummy_dir, tmp_path, capsys):
     assert saved == example.main([*arguments, "--tiny"])
 
 
+@needs_media_columns
 @needs_ffmpeg
 def test_stream_pipeline_of_sound_leaves_out_lost_clips(release_with_sound, capsys):
     release, media_dir = release_with_sound
