@@ -9,10 +9,11 @@ import contextlib
 import io
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import indomer
 from indomer_files import Release
@@ -29,6 +30,10 @@ from indomer_tools.arguments import (
     one_of,
     several_of,
 )
+from indomer_tools.browse.clips import open_clips
+from indomer_tools.browse.html import to_html as clip_page
+from indomer_tools.browse.server import make_app, serve
+from indomer_tools.browse.terminal import clip_lines
 from indomer_tools.check import check
 from indomer_tools.check.html import to_html
 from indomer_tools.export import export
@@ -273,6 +278,80 @@ def _run_inspect(args: argparse.Namespace) -> int:
     return 0 if inspection.is_readable else 1
 
 
+# --- show ---------------------------------------------------------------------------------------
+
+
+def _add_folder(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "folder", metavar="FOLDER", help="The folder of the release, or one that export made."
+    )
+
+
+def _add_clip_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--media-dir", metavar="CLIPS", help="The folder of the clips themselves, at any depth."
+    )
+    command.add_argument(
+        "--padding",
+        type=one_of(PADDINGS),
+        metavar="END",
+        help="Feature files are padded at the end or at the start; without the option, this is "
+        "found.",
+    )
+    _add_feature_files(command)
+
+
+def _clip_options(args: argparse.Namespace) -> dict[str, Any]:
+    # What is not given is as the loader has it.
+    names = ("media_dir", "padding", "feature_files")
+    return {name: value for name in names if (value := getattr(args, name)) is not None}
+
+
+def _add_show_arguments(command: argparse.ArgumentParser) -> None:
+    _add_folder(command)
+    command.add_argument("clip", metavar="CLIP", help="The name of the clip: clip_12_Cooking_3.")
+    command.add_argument(
+        "--html", type=Path, metavar="FILE", help="Write a page of the clip, with its features."
+    )
+    _add_clip_options(command)
+
+
+def _run_show(args: argparse.Namespace) -> int:
+    with open_clips(args.folder, **_clip_options(args)) as clips:
+        view = clips.view(args.clip)
+        if args.html is not None:
+            _check_is_no_part(args.html, args.folder)
+            _write(args.html, clip_page(view))
+        width = shutil.get_terminal_size().columns
+        for line in clip_lines(view, width, sys.stdout.encoding or "ascii"):
+            print(line)
+    return 0
+
+
+# --- browse -------------------------------------------------------------------------------------
+
+
+def _add_browse_arguments(command: argparse.ArgumentParser) -> None:
+    _add_folder(command)
+    command.add_argument(
+        "--port",
+        type=int,
+        default=7860,
+        metavar="N",
+        help="Listen there; 0 for any port that is free. The default is 7860.",
+    )
+    _add_clip_options(command)
+
+
+def _run_browse(args: argparse.Namespace) -> int:
+    serve(
+        make_app(args.folder, **_clip_options(args)),
+        args.port,
+        lambda address: print(f"{address} shows {args.folder}; Ctrl-C ends it.", flush=True),
+    )
+    return 0
+
+
 # --- features -----------------------------------------------------------------------------------
 
 
@@ -484,6 +563,16 @@ _COMMANDS = {
         "Look into one feature file without running it: clips, shapes, padding, all it asks for.",
         _add_inspect_arguments,
         _run_inspect,
+    ),
+    "show": _Command(
+        "Show one clip: transcript, labels of each modality, features over time.",
+        _add_show_arguments,
+        _run_show,
+    ),
+    "browse": _Command(
+        "Serve a page to find clips and look at them, on this machine alone.",
+        _add_browse_arguments,
+        _run_browse,
     ),
     "features": _Command(
         "Make features from clips: audio by openSMILE, video from what OpenFace wrote.",

@@ -123,7 +123,7 @@ def _check_contents(report: Report, clips: _Clips) -> None:
     """Look for transcripts that are empty, repeated, in both splits, or of odd punctuation."""
     groups: dict[str, list[str]] = defaultdict(list)
     for clip, (_, text, _) in clips.items():
-        groups[_folded(text)].append(clip)
+        groups[folded(text)].append(clip)
     empty = groups.pop("", [])
     report.add("text-empty", "transcripts", [f"{one}: {clips[one].text!r}" for one in empty])
     _check_repeated(report, clips, groups)
@@ -167,7 +167,7 @@ def _check_repeated(
     )
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """A transcript without case, punctuation and kinds of white space."""
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
@@ -244,7 +244,7 @@ def same_footage(texts: Mapping[str, str], places: _Places) -> list[Footage]:
         texts: Clip -> transcript.
         places: Clip -> (source video, segment), of those clips that are looked at.
     """
-    words = {clip: set(_folded(texts[clip]).split()) for clip in places}
+    words = {clip: set(folded(texts[clip]).split()) for clip in places}
     alike: dict[tuple[int, int], dict[tuple[int, int], str]] = defaultdict(dict)
     for one, other in _sharing_a_rare_word(words):
         (video, segment), (second, second_segment) = sorted((places[one], places[other]))

@@ -17,7 +17,7 @@ from tests.support.places import ROOT
 RUNS_SCRIPTS = int(datasets.__version__.split(".")[0]) < 4
 _MARK = re.compile(
     r"|datasets 3|not run|public files|"
-    r"needs (torch|transformers|sklearn|accelerate|pytorch_lightning|safetensors|h5py)"
+    r"needs (torch|transformers|sklearn|accelerate|pytorch_lightning|safetensors|h5py|matplotlib)"
 )
 
 PYTHON_SECTIONS = [

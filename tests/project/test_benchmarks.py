@@ -100,6 +100,16 @@ def test_export_figures(tmp_path):
     assert 0.4 < figures["size, padded"] < 1
 
 
+@pytest.mark.slow
+def test_page_of_clips_is_measured(tmp_path):
+    pytest.importorskip("starlette")
+    pytest.importorskip("matplotlib")
+    results = tmp_path / "results.json"
+    assert "first page" in run("browse.py", "--json", results)
+    figures = json.loads(results.read_text("utf-8"))["figures"]
+    assert all(0 < value < 60_000 for value in figures.values()) and len(figures) == 6
+
+
 @pytest.fixture
 def release(modules, tmp_path):
     """A release of 6 + 1 clips, and the path of its facts."""

@@ -15,7 +15,9 @@ from tests.support.places import ROOT
 from tests.support.release_writers import make_clips, write_release
 
 KNOWN = {"--modalities": ("text", "audio", "video")}
-COMMANDS = ("demo", "check", "inspect", "features", "export", "infos")
+COMMANDS = ("demo", "check", "inspect", "show", "browse", "features", "export", "infos")
+# Those that end by themselves.
+ENDING = tuple(name for name in COMMANDS if name != "browse")
 
 
 @pytest.fixture
@@ -174,13 +176,15 @@ def arguments_of(command, folder, tmp_path):
         "demo": [folder],
         "check": [folder],
         "inspect": [pickle],
+        "show": [folder, "clip_12_Cooking_3"],
+        "browse": [folder, "--port", "0"],
         "features": [csvs, tmp_path / "made", "--openface", csvs, "--modalities", "video"],
         "export": [folder, tmp_path / "out"],
         "infos": [tmp_path / "infos.json"],
     }[command]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ENDING)
 def test_command_that_works_exits_0_and_is_silent_when_asked(command, dummy_dir, tmp_path, capfd):
     arguments = [command, *map(str, arguments_of(command, dummy_dir, tmp_path))]
     assert main(arguments) == 0
