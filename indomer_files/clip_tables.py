@@ -94,6 +94,10 @@ class ClipTable:
         for name, values in typed.items():
             if pa.types.is_dictionary(values.type):
                 values = values.cast(values.type.value_type)
+            if pa.types.is_float16(values.type):
+                # Before 17 or so, pyarrow casts no halves.
+                halves = [None if one is None else float(one) for one in values.to_pylist()]
+                values = pa.chunked_array([halves], pa.float32())
             values = values.cast(_plain_type(values.type))
             plain[name] = (
                 pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
