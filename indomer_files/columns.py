@@ -6,6 +6,7 @@ For video, "OpenFace" and 673 values leave one likely reading: what `FeatureExtr
 to columns only where their values fit; see `are_openface`.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,29 +59,219 @@ OPENFACE = tuple(name for names in OPENFACE_BLOCKS.values() for name in names)
 # Of the differences of timestamps, in seconds: they are written with three decimals.
 _STEP_TOLERANCE = 0.0021
 
+_N_TRACKING = len(OPENFACE_BLOCKS["tracking"])
+_N_STRENGTHS = len(OPENFACE_BLOCKS["action units, strength"])
+_N_PRESENCES = len(OPENFACE_BLOCKS["action units, presence"])
+
+# Frames of a column that may be otherwise where the rest of it is as expected, as a share.
+_FEW = 0.05
+
+
+@dataclasses.dataclass
+class Test:
+    """What some columns have in common where a reading of the columns is right.
+
+    Attributes:
+        columns: Which.
+        expected: In words.
+        n_wrong: Frames, or steps between frames, that are otherwise.
+        n_seen: All of them.
+        first: The first clip with one, or None.
+    """
+
+    columns: str
+    expected: str
+    n_wrong: int = 0
+    n_seen: int = 0
+    first: str | None = None
+
+    def add(self, name: str, n_wrong: int, n_seen: int) -> None:
+        """Count what a clip has."""
+        self.n_seen += n_seen
+        if n_wrong:
+            self.n_wrong += n_wrong
+            self.first = self.first or name
+
+    @property
+    def holds(self) -> bool:
+        """Whether there was something to see, and all of it is as expected."""
+        return self.n_seen > 0 and not self.n_wrong
+
+    @property
+    def nearly_holds(self) -> bool:
+        """The same, but for a few."""
+        return self.n_seen > 0 and self.n_wrong <= _FEW * self.n_seen
+
+
+class Evidence:
+    """What the frames of some clips say for or against one reading of their columns.
+
+    Attributes:
+        reading: Its name.
+        columns: Names of the columns, should it be right.
+        tests: What was tested, column by column.
+    """
+
+    reading: str
+    columns: tuple[str, ...]
+    tests: list[Test]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all tests hold."""
+        return all(test.holds for test in self.tests)
+
+    @property
+    def is_nearly_right(self) -> bool:
+        """Whether most tests hold, or nearly."""
+        return 2 * sum(test.nearly_holds for test in self.tests) > len(self.tests)
+
+    def look_at(
+        self, name: str, frames: npt.NDArray[Any], is_silent: npt.NDArray[np.bool_]
+    ) -> None:
+        """Add a clip.
+
+        Args:
+            name: Of the clip.
+            frames: Its frames (T, D), without padding.
+            is_silent: Which of them say nothing, (T,): those that are all zero, since nothing was
+                found in them.
+        """
+        raise NotImplementedError
+
+    def add(self, other: "Evidence") -> None:
+        """Add what was seen of other clips, which follow these."""
+        for test, more in zip(self.tests, other.tests):
+            test.add(more.first or "", more.n_wrong, more.n_seen)
+
+
+class FaceEvidence(Evidence):
+    """Whether columns are those that OpenFace 2.2 writes, without `frame` and `-pdmparams`.
+
+    Attributes:
+        seconds: Clip -> how long it is, by its timestamps.
+        rates: Clip -> frames a second.
+        n_without_face: Frames with success 0.
+    """
+
+    reading = "OpenFace 2.2"
+    columns = OPENFACE
+
+    def __init__(self) -> None:
+        self.tests = [
+            Test("face_id", "0: one face"),
+            Test("timestamp", "one step, rising"),
+            Test("confidence", "from 0 to 1"),
+            Test("success", "0 or 1"),
+            Test("action units, strength", "from 0 to 5"),
+            Test("action units, presence", "0 or 1"),
+        ]
+        self.seconds: dict[str, float] = {}
+        self.rates: dict[str, float] = {}
+        self.n_without_face = 0
+
+    def look_at(
+        self, name: str, frames: npt.NDArray[Any], is_silent: npt.NDArray[np.bool_]
+    ) -> None:
+        there = ~is_silent
+        tracking = frames[there, :_N_TRACKING].astype(np.float64)
+        units = frames[there, -_N_PRESENCES - _N_STRENGTHS :]
+        strengths, presences = units[:, :_N_STRENGTHS], units[:, _N_STRENGTHS:]
+        face, _, confidence, success = tracking.T
+        # Negated, since a NaN is none of what is expected.
+        wrong = [
+            face != 0,
+            None,
+            ~((confidence >= 0) & (confidence <= 1)),
+            (success != 0) & (success != 1),
+            ~((strengths >= 0) & (strengths <= 5)).all(axis=1),
+            ((presences != 0) & (presences != 1)).any(axis=1),
+        ]
+        for test, is_wrong in zip(self.tests, wrong):
+            if is_wrong is not None:
+                test.add(name, int(is_wrong.sum()), len(is_wrong))
+        self.n_without_face += int((success == 0).sum())
+        self._look_at_time(name, frames[:, 1].astype(np.float64), there)
+
+    def _look_at_time(
+        self, name: str, stamps: npt.NDArray[np.float64], there: npt.NDArray[np.bool_]
+    ) -> None:
+        steps = np.diff(stamps)[there[1:] & there[:-1]]
+        if not len(steps):
+            return
+        middle = float(np.median(steps))
+        is_right = (np.abs(steps - middle) <= _STEP_TOLERANCE / 2 + 1e-9) & (steps > 0)
+        self.tests[1].add(name, int((~is_right).sum()), len(steps))
+        if is_right.all():
+            # Of many steps, each rounded to a thousandth, the mean is nearer to the truth than one.
+            step = float(steps.mean())
+            self.rates[name], self.seconds[name] = 1 / step, len(stamps) * step
+
+    def add(self, other: Evidence) -> None:
+        super().add(other)
+        if isinstance(other, FaceEvidence):
+            self.seconds |= other.seconds
+            self.rates |= other.rates
+            self.n_without_face += other.n_without_face
+
+
+# Column -> the least value that openSMILE gives. Where there is no voice, amplitudes of formants
+# are -201, and much else is 0.
+_LEAST = {
+    "Loudness_sma3": 0,
+    "F0semitoneFrom27.5Hz_sma3nz": 0,
+    "jitterLocal_sma3nz": 0,
+    "shimmerLocaldB_sma3nz": 0,
+    "F1frequency_sma3nz": 0,
+    "F1bandwidth_sma3nz": 0,
+    "F1amplitudeLogRelF0_sma3nz": -202,
+    "F2frequency_sma3nz": 0,
+    "F2amplitudeLogRelF0_sma3nz": -202,
+    "F3frequency_sma3nz": 0,
+    "F3amplitudeLogRelF0_sma3nz": -202,
+}
+
+
+class VoiceEvidence(Evidence):
+    """Whether columns are the low-level descriptors of GeMAPSv01b, a frame every 10 ms."""
+
+    reading = "GeMAPSv01b"
+    columns = GEMAPS
+
+    def __init__(self) -> None:
+        self.tests = [
+            Test(name, f"{least} or more" if least else "not negative")
+            for name, least in _LEAST.items()
+        ]
+
+    def look_at(
+        self, name: str, frames: npt.NDArray[Any], is_silent: npt.NDArray[np.bool_]
+    ) -> None:
+        picked = frames[~is_silent][:, _LEAST_COLUMNS]
+        for test, n_wrong in zip(self.tests, (~(picked >= _LEAST_VALUES)).sum(axis=0)):
+            test.add(name, int(n_wrong), len(picked))
+
+
+_LEAST_COLUMNS = [GEMAPS.index(name) for name in _LEAST]
+_LEAST_VALUES = np.array(list(_LEAST.values()), np.float32)
+
+
+def evidence_for(modality: str, dim: int) -> Evidence | None:
+    """The reading that columns of a modality may have by their number, not tested yet; or None."""
+    if modality == "video" and dim == len(OPENFACE):
+        return FaceEvidence()
+    return VoiceEvidence() if modality == "audio" and dim == len(GEMAPS) else None
+
 
 def are_openface(clips: Sequence[npt.NDArray[Any]]) -> bool:
     """Whether the true frames of some clips, arrays (T, D), have values as `OPENFACE` names them.
 
     One face; time that rises by one step; confidence from 0 to 1; success and presence of action
-    units 0 or 1; their strength from 0 to 5.
+    units 0 or 1; their strength from 0 to 5. All-zero frames say nothing.
     """
-    frames = [clip for clip in clips if len(clip)]
-    if not frames or any(clip.shape[1] != len(OPENFACE) for clip in frames):
-        return False
-    values = np.concatenate(frames).astype(np.float64)
-    steps = np.concatenate([np.diff(clip[:, 1].astype(np.float64)) for clip in frames])
-    n_strengths = len(OPENFACE_BLOCKS["action units, strength"])
-    n_presences = len(OPENFACE_BLOCKS["action units, presence"])
-    binary = values[:, [3, *range(len(OPENFACE) - n_presences, len(OPENFACE))]]
-    strengths = values[:, -n_presences - n_strengths : -n_presences]
-    return bool(
-        np.isfinite(values).all()
-        and (values[:, 0] == 0).all()
-        and len(steps)
-        and (steps > 0).all()
-        and np.ptp(steps) <= _STEP_TOLERANCE
-        and ((values[:, 2] >= 0) & (values[:, 2] <= 1)).all()
-        and np.isin(binary, (0, 1)).all()
-        and ((strengths >= 0) & (strengths <= 5)).all()
-    )
+    evidence = FaceEvidence()
+    for clip in clips:
+        if clip.shape[1] != len(OPENFACE) or not np.isfinite(clip).all():
+            return False
+        evidence.look_at("", clip, np.logical_not(clip.any(axis=1)))
+    return evidence.is_right

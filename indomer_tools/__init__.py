@@ -7,16 +7,19 @@ functions here; what else is in the packages of the same names is imported from 
 
 from indomer_tools.browse import clip, plot_clip
 from indomer_tools.check import Finding, Report, check
+from indomer_tools.column_names import column_names
 from indomer_tools.export import Export, export
 from indomer_tools.extract import MadeFeatures, make_features
 from indomer_tools.inspection import Inspection, inspect
 from indomer_tools.train import (
+    FeatureStatistics,
     LengthBucketSampler,
     LoaderMixin,
     PaddingCollator,
     class_weights,
     eval_loader,
     evaluate,
+    feature_statistics,
     group_folds,
     metrics,
     sample_weights,
@@ -27,6 +30,7 @@ from indomer_tools.train import (
 
 __all__ = [
     "Export",
+    "FeatureStatistics",
     "Finding",
     "Inspection",
     "LengthBucketSampler",
@@ -36,10 +40,12 @@ __all__ = [
     "Report",
     "check",
     "clip",
+    "column_names",
     "class_weights",
     "eval_loader",
     "evaluate",
     "export",
+    "feature_statistics",
     "group_folds",
     "inspect",
     "make_features",

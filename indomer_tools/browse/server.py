@@ -150,6 +150,7 @@ def make_app(
     Raises:
         IndoMERError: The folder is neither, or Starlette is not installed.
     """
+    pages = _Pages(folder, **options)
     try:
         from starlette.applications import Starlette
         from starlette.middleware import Middleware
@@ -158,7 +159,6 @@ def make_app(
         from starlette.routing import Route
     except ImportError as error:
         raise _not_installed() from error
-    pages = _Pages(folder, **options)
     headers = {
         "Content-Security-Policy": _POLICY.format(frame_ancestors),
         "X-Content-Type-Options": "nosniff",

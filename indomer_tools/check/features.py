@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 from indomer_files import FeatureFile, IndoMERError, UnsafePickleError
 from indomer_files.clip_names import clip_key
+from indomer_files.columns import OPENFACE, Evidence, FaceEvidence, evidence_for
 from indomer_files.feature_arrays import FeatureArrays
 from indomer_files.feature_places import FeaturePlaces
 from indomer_files.features import stored_names, stored_references
 from indomer_files.schema import CONFIGS, FEATURE_DIMS, SPLITS
+from indomer_tools.check.columns import check_columns
 from indomer_tools.check.files import Files
 from indomer_tools.check.findings import Report
 from indomer_tools.check.frames import Frames, scan
@@ -126,11 +128,11 @@ def _read(
         with part.open(files, padding) as file:
             if part.own is not None:
                 # Opened twice, some formats would be unpacked twice.
-                found = scan(file, None, on_clip)
+                found = scan(file, None, on_clip, _evidence(part, file))
             else:
                 middle = len(file) // 2
                 rest = halves.submit(_read_rest, files, part, middle, on_clip)
-                found = scan(file, list(file)[:middle], on_clip)
+                found = scan(file, list(file)[:middle], on_clip, _evidence(part, file))
                 found.add(rest.result())
             return _Read(file, found, digest, _padding(file, found, padding))
     except (IndoMERError, OSError) as error:
@@ -150,7 +152,13 @@ def _padding(file: FeatureArrays, found: Frames, padding: str) -> str:
 def _read_rest(files: Files, part: _Part, middle: int, on_clip: Callable[[int], object]) -> Frames:
     # Opened once more, since files of servers are read from one place at a time.
     with part.open(files, "auto") as file:
-        return scan(file, list(file)[middle:], on_clip)
+        return scan(file, list(file)[middle:], on_clip, _evidence(part, file))
+
+
+def _evidence(part: _Part, file: FeatureArrays) -> Evidence | None:
+    """What to test on the frames: most clips are as wide as the first one."""
+    first = next(iter(file), None)
+    return None if first is None else evidence_for(part.modality, file.shape(first)[1])
 
 
 def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read: _Read) -> None:
@@ -180,10 +188,11 @@ def _report(report: Report, files: Files, labels: LabelFiles, part: _Part, read:
         _check_form(report, shown, part, file)
         _check_padding(report, shown, found, file, read.padding)
         _check_values(report, shown, found)
-        report.tables["features"].append(
-            {"modality": part.modality, "split": ", ".join(part.splits)}
-            | _describe(shown, file, found, read.padding)
-        )
+        _check_constant(report, shown, found)
+        described = {"modality": part.modality, "split": ", ".join(part.splits)}
+        described |= _describe(shown, file, found, read.padding)
+        report.tables["features"].append(described)
+        check_columns(report, described, found)
 
 
 def _repeated_clips(files: Files, path: str) -> list[str]:
@@ -355,10 +364,21 @@ def _check_values(report: Report, path: str, found: Frames) -> None:
         [f"{name}: frames {_ranges(frames)}" for name, frames in found.lost.items()],
         total=n_lost,
     )
+
+
+def _check_constant(report: Report, path: str, found: Frames) -> None:
+    """Columns of one value, but for the one face that OpenFace follows, and finds."""
+    expected = {}
+    if isinstance(found.evidence, FaceEvidence) and found.evidence.is_nearly_right:
+        expected = {OPENFACE.index("face_id"): 0, OPENFACE.index("success"): 1}
     report.add(
         "feature-constant",
         path,
-        [f"column {column}: {value:g}" for column, value in found.columns.values().items()],
+        [
+            f"column {column}: {value:g}"
+            for column, value in found.columns.values().items()
+            if expected.get(column) != value
+        ],
     )
 
 

@@ -139,6 +139,16 @@ class Report:
                 f"{lengths['min']} to {lengths['max']}, median {lengths['median']:g}; "
                 f"{_padding_words(entry)}"
             )
+        for row in self.tables.get("columns", []):
+            if row["result"] == "recognised":
+                n_tests, rates = len(row["tests"]), rate_words(row)
+                told = f"columns of {row['reading']}, as {n_tests} tests tell"
+                yield f"{row['path']}: {told}{f'; {rates}' if rates else ''}"
+        for modality, times in self.tables.get("times", {}).items():
+            yield (
+                f"{modality}: {times['seconds_per_clip']:.2f} s a clip, "
+                f"{times['words_per_second']:.2f} words a second"
+            )
         yield ", ".join(
             f"{self.count(severity)} {severity}{'' if self.count(severity) == 1 else 's'}"
             for severity in SEVERITIES
@@ -152,6 +162,17 @@ def release_words(release: str) -> str:
         "intermediate": "the release of 2,211 clips that was announced for a while",
         "announced": "the announced release of 2,285 clips",
     }.get(release, f"release {release}")
+
+
+def rate_words(row: Mapping[str, Any]) -> str:
+    """Frame rates and faces, of a row of the table `columns`; "" where they are not known."""
+    rates = row.get("frames_per_second", [])
+    if not rates:
+        return ""
+    (rate, n_clips), n_all = rates[0], sum(n for _, n in rates)
+    most = "" if n_clips == n_all else f" in {n_clips:,} of {n_all:,} clips"
+    n_without = row["without_face"]
+    return f"{rate:g} frames a second{most}, {n_without:,} frames without a face"
 
 
 def _padding_words(entry: Mapping[str, Any]) -> str:

@@ -5,13 +5,14 @@ are looked at. Padding, which is most of many files, is only searched for bytes 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indomer_files import true_length
+from indomer_files.columns import Evidence
 from indomer_files.feature_arrays import FeatureArrays
 from indomer_files.padding import Ends, is_zero, true_start
 
@@ -31,6 +32,8 @@ class Frames:
         leading, lost: Clip -> how many all-zero frames at its start; between other frames.
         empty: Clips without any frame that is not zero.
         columns: Columns that have only one value.
+        ranges: Between what each column lies.
+        evidence: What the frames say of a reading of their columns, if there is one for them.
     """
 
     ends: Ends = dataclasses.field(default_factory=Ends)
@@ -42,6 +45,8 @@ class Frames:
     lost: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     empty: list[str] = dataclasses.field(default_factory=list)
     columns: "_ConstantColumns" = dataclasses.field(default_factory=lambda: _ConstantColumns())
+    ranges: "Ranges" = dataclasses.field(default_factory=lambda: Ranges())
+    evidence: Evidence | None = None
 
     def add(self, other: "Frames") -> None:
         """Add what was found in the clips that follow these in the file."""
@@ -52,12 +57,16 @@ class Frames:
         for name in ("nan", "infinite", "leading", "lost"):
             getattr(self, name).update(getattr(other, name))
         self.columns.add(other.columns)
+        self.ranges.add(other.ranges)
+        if self.evidence is not None and other.evidence is not None:
+            self.evidence.add(other.evidence)
 
 
 def scan(
     file: FeatureArrays,
     names: Iterable[str] | None = None,
     on_clip: Callable[[int], object] | None = None,
+    evidence: Evidence | None = None,
 ) -> Frames:
     """Read clips of a feature file once.
 
@@ -65,11 +74,12 @@ def scan(
         file: The file.
         names: Which clips; by default all.
         on_clip: Called with the bytes of each clip after it was looked at.
+        evidence: Is given the frames of each clip that is as wide as it has columns.
 
     Raises:
         IndoMERError: The file is cut short, or of another form.
     """
-    found = Frames()
+    found = Frames(ranges=Ranges(len(file)), evidence=evidence)
     for name, frames in _clips(file, file if names is None else names):
         begins_with_zero = is_zero(frames[:1].tobytes())
         found.starts.append(true_start(frames) if begins_with_zero else 0)
@@ -102,34 +112,119 @@ def _look_at(found: Frames, name: str, body: npt.NDArray[Any]) -> None:
     if not len(body):
         found.empty.append(name)
         return
-    body = _look_at_zeros(found, name, body)
-    if not np.isfinite(body).all():
+    body, is_zero = _look_at_zeros(found, name, body)
+    is_finite = np.isfinite(body).all(axis=1)
+    if not is_finite.all():
         for counts, is_wrong in ((found.nan, np.isnan), (found.infinite, np.isinf)):
             n_wrong = int(is_wrong(body).sum())
             if n_wrong:
                 counts[name] = n_wrong
     found.columns.look_at(body)
+    found.ranges.look_at(body)
+    if found.evidence is not None and body.shape[1] == len(found.evidence.columns):
+        # What is no number is a finding of its own.
+        found.evidence.look_at(name, body, is_zero | ~is_finite)
 
 
-def _look_at_zeros(found: Frames, name: str, body: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Note all-zero frames, at the start and further on; return the frames between the ends."""
+def _look_at_zeros(
+    found: Frames, name: str, body: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Note all-zero frames, at the start and further on.
+
+    Returns:
+        The frames between the ends, and which of them are all zero.
+    """
     step = max(1, body.shape[1] // _N_PROBES)
     maybe = np.flatnonzero((body[:, ::step] == 0).all(axis=1))
-    if not len(maybe):
-        return body
     is_zero = np.zeros(len(body), bool)
+    if not len(maybe):
+        return body, is_zero
     is_zero[maybe] = ~body[maybe].any(axis=1)
     others = np.flatnonzero(~is_zero)
     if not len(others):
         # Nothing but -0.0, whose bytes are not zero.
         found.empty.append(name)
-        return body[:0]
+        return body[:0], is_zero[:0]
     first, last = int(others[0]), int(others[-1])
     if first:
         found.leading[name] = first
     if last - first >= len(others):
         found.lost[name] = (first + np.flatnonzero(is_zero[first:last])).tolist()
-    return body[first : last + 1]
+    return body[first : last + 1], is_zero[first : last + 1]
+
+
+# Frames of a file that medians are taken of, about: 11 MB of video.
+_SAMPLE = 4096
+
+
+class Ranges:
+    """Between what each column of a file lies.
+
+    Bounds are exact. Medians are of a sample: frames at even distances in each clip, of short files
+    all.
+
+    Args:
+        n_clips: Of the file.
+    """
+
+    def __init__(self, n_clips: int = 1) -> None:
+        self._n_of_clip = max(2, _SAMPLE // max(n_clips, 1))
+        self._low = self._high = np.empty(0)
+        self._sample: list[npt.NDArray[np.float32]] = []
+
+    def look_at(self, body: npt.NDArray[Any]) -> None:
+        """Add the frames of a clip; those of another width are left out."""
+        if not len(body) or len(self._low) not in (0, body.shape[1]):
+            return
+        low, high = np.fmin.reduce(body, axis=0), np.fmax.reduce(body, axis=0)
+        places = np.linspace(0, len(body) - 1, min(len(body), self._n_of_clip)).astype(int)
+        self._merge(low, high, [body[places].astype(np.float32)])
+
+    def add(self, other: "Ranges") -> None:
+        """Add what other frames had."""
+        if len(other._low) and len(self._low) in (0, len(other._low)):
+            self._merge(other._low, other._high, other._sample)
+
+    def _merge(
+        self,
+        low: npt.NDArray[Any],
+        high: npt.NDArray[Any],
+        sample: list[npt.NDArray[np.float32]],
+    ) -> None:
+        is_first = not len(self._low)
+        self._low = low if is_first else np.fmin(self._low, low)
+        self._high = high if is_first else np.fmax(self._high, high)
+        self._sample += sample
+
+    def rows(self, blocks: Mapping[str, int]) -> list[dict[str, Any]]:
+        """The range of each block of columns.
+
+        Args:
+            blocks: Name -> how many columns, in their order; all together are as many as there are.
+
+        Returns:
+            One dict a block: block, columns, min, median, max; the numbers are None where there are
+            none.
+        """
+        if sum(blocks.values()) != len(self._low):
+            return []
+        sample = np.concatenate(self._sample)
+        rows, start = [], 0
+        for name, n_columns in blocks.items():
+            part = slice(start, start + n_columns)
+            values = sample[:, part]
+            values = values[np.isfinite(values)]
+            figures = {
+                "min": np.fmin.reduce(self._low[part]),
+                "median": np.median(values) if len(values) else np.nan,
+                "max": np.fmax.reduce(self._high[part]),
+            }
+            rows.append(
+                {"block": name, "columns": n_columns}
+                | {key: float(one) if np.isfinite(one) else None for key, one in figures.items()}
+            )
+            start += n_columns
+        return rows
 
 
 class _ConstantColumns:

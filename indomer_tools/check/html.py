@@ -11,7 +11,7 @@ from typing import Any
 import indomer
 from indomer_files.safe_text import safe_text
 from indomer_files.schema import ENGLISH, SPLITS
-from indomer_tools.check.findings import SEVERITIES, Finding, Report, release_words
+from indomer_tools.check.findings import SEVERITIES, Finding, Report, rate_words, release_words
 from indomer_tools.html_page import page
 from indomer_tools.wording import size_words
 
@@ -124,6 +124,7 @@ def to_html(report: Report) -> str:
         _topics(report.tables.get("topics", {})),
         _words(report.tables.get("words")),
         _features(report.tables.get("features")),
+        _columns(report.tables.get("columns", [])),
         _repairs(report.tables.get("repairs", [])),
         _card(report),
         _files(report.tables.get("files", [])),
@@ -409,6 +410,53 @@ def _feature_panel(entry: Mapping[str, Any]) -> str:
         f'<div class="panel"><h3>{entry["modality"]}, {entry["split"]}</h3>{chart}'
         f'<p class="lead">{_html(facts)}</p>{padding}</div>'
     )
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not any(row["ranges"] for row in rows):
+        return ""
+    panels = "".join(_column_panel(row) for row in rows if row["ranges"])
+    return (
+        '<section><h2>What the columns are</h2><p class="lead">By their values: names are given '
+        "where all tests hold. Least and most are exact, medians of a sample of frames. A value "
+        "of some hundreds is a place in the picture or a length in millimetres.</p>"
+        f'<div class="grid wide">{panels}</div></section>'
+    )
+
+
+def _column_panel(row: Mapping[str, Any]) -> str:
+    results = {
+        "recognised": f"those of {row['reading']}",
+        "nearly": f"those of {row['reading']}, but for",
+        "unknown": "not known by name",
+    }
+    words = [results[row["result"]]]
+    if row["result"] == "nearly":
+        wrong = [test for test in row["tests"] if test["wrong"] or not test["of"]]
+        words[0] += " " + "; ".join(
+            f"{test['columns']} ({test['wrong']:,} of {test['of']:,})" for test in wrong
+        )
+    if rates := rate_words(row):
+        words.append(rates)
+    if row.get("timed_clips"):
+        words.append(f"{row['seconds'] / row['timed_clips']:.2f} s a clip")
+    body = "".join(
+        f'<tr><td>{_html(one["block"])}</td><td class="r">{one["columns"]:,}</td>'
+        + "".join(f'<td class="r">{_figure(one[key])}</td>' for key in ("min", "median", "max"))
+        + "</tr>"
+        for one in row["ranges"]
+    )
+    return (
+        f'<div class="panel"><h3>{_html(row["modality"])}, {_html(row["split"])}</h3>'
+        f'<p class="lead">{_html(_sentence("; ".join(words)))}</p><div class="scroll"><table>'
+        '<thead><tr><th>block</th><th class="r">columns</th><th class="r">least</th>'
+        '<th class="r">median</th><th class="r">most</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 # --- Tables ---------------------------------------------------------------------------------------

@@ -211,10 +211,15 @@ KINDS = {
         "{n} [figure|figures] about words [does|do] not come out as published. {reproduced}",
         "Say how you count when you report numbers of words.",
     ),
+    "card-time-differs": Kind(
+        "note",
+        "{n} [figure|figures] about time [does|do] not come out as published.",
+        "Say what you measured: frames of the sound, or timestamps of the picture.",
+    ),
     "card-underivable": Kind(
         "note",
-        "{n} figures of the card cannot be derived from the files: none names speakers, their "
-        "gender or the length of a clip in seconds.",
+        "{n} figures of the card cannot be derived from the files, which name neither speakers nor "
+        "their gender{also}.",
         "Take them on trust, or leave them out.",
     ),
     "card-example": Kind(
@@ -305,6 +310,16 @@ KINDS = {
         "{n} of {clips:,} clips [has|have] all-zero frames of [its|their] own at the {side} "
         "(frames in all: {total:,}).",
         "They are no padding and are kept: mask them, or see why nothing was detected in them.",
+    ),
+    "columns-nearly": Kind(
+        "warning",
+        "The {modality} columns are those of {reading} but for {n} of {total} tests.",
+        "Look at these clips before you call columns by name: two faces, a cut, or other columns.",
+    ),
+    "columns-unknown": Kind(
+        "note",
+        "The {modality} columns are not those of {reading}: {n} of {total} tests fail.",
+        "Nobody can tell their names from the values: ask who made the file.",
     ),
     "feature-constant": Kind(
         "warning",

@@ -113,8 +113,11 @@ WORD_RULES = {
 }
 
 
-def check_card(report: Report, labels: LabelFiles, counts: Counts) -> None:
+def check_card(report: Report, labels: LabelFiles, counts: Counts) -> Card | None:
     """Tell which published release this is, and hold it against the card of that release.
+
+    Returns:
+        The card, or None where it is no known release. `check_times` takes it.
 
     Args:
         report: Has the table `topics`. Gets `release`, the tables `card` and `words`, and findings.
@@ -126,9 +129,9 @@ def check_card(report: Report, labels: LabelFiles, counts: Counts) -> None:
         report.add("card-contradiction", "card", contradictions(card))
         _check_totals(report, card, labels)
         report.add("card-rounding", "card", rounding_differences(card))
-        report.add("card-underivable", "card", _underivable(card))
         _check_example(report, labels)
     _check_words(report, card, [row["text"] for _, row in labels.clips.values()])
+    return card
 
 
 def _check_counts(report: Report, counts: Counts) -> Card | None:
@@ -191,15 +194,62 @@ def _check_totals(report: Report, card: Card, labels: LabelFiles) -> None:
     )
 
 
-def _underivable(card: Card) -> list[str]:
+# Seconds by which a mean length may differ: a descriptor needs a window of sound, and a picture
+# lasts until the next one.
+_TIME_TOLERANCE = 0.06
+
+
+def check_times(report: Report, card: Card | None) -> None:
+    """Hold lengths in seconds, which only features tell, against the card.
+
+    Args:
+        report: Has the tables `columns`, if there are features, and `words`. Gets the table
+            `times`: modality -> clips, seconds a clip, words a second.
+        card: Of the release, or None.
+    """
+    words = report.tables["words"]["words_per_clip"]
+    times: dict[str, dict[str, Any]] = {}
+    for row in report.tables.get("columns", []):
+        if row.get("timed_clips"):
+            sums = times.setdefault(row["modality"], {"clips": 0, "seconds": 0.0})
+            sums["clips"] += row["timed_clips"]
+            sums["seconds"] += row["seconds"]
+    for sums in times.values():
+        sums["seconds_per_clip"] = sums["seconds"] / sums["clips"]
+        # Of all clips: those without features may have other words.
+        sums["words_per_second"] = words / sums["seconds_per_clip"]
+    if times:
+        report.tables["times"] = times
+    if card is None:
+        return
+    differing = []
+    for modality, sums in times.items():
+        found, rate = sums["seconds_per_clip"], sums["words_per_second"]
+        if card.seconds is not None and abs(found - card.seconds) > _TIME_TOLERANCE:
+            differing.append(
+                f"seconds per segment, by {modality}: expected {card.seconds}, found {found:.2f}"
+            )
+            differing.append(
+                f"words per second, by {modality}: expected {card.words_per_second}, found "
+                f"{rate:.2f}"
+            )
+    report.add("card-time-differs", "card", differing)
+    also = "" if times else ", nor how long a clip is"
+    report.add("card-underivable", "card", _underivable(card, has_times=bool(times)), also=also)
+
+
+def _underivable(card: Card, has_times: bool) -> list[str]:
     """Figures that no file tells."""
-    figures = {
+    figures: dict[str, float | None] = {
         "speakers": card.speakers,
         "segments of male speakers": card.male,
         "segments of female speakers": card.female,
-        "seconds per segment": card.seconds,
-        "words per second": card.words_per_second,
     }
+    if not has_times:
+        figures |= {
+            "seconds per segment": card.seconds,
+            "words per second": card.words_per_second,
+        }
     return [f"{words}: {figure:,}" for words, figure in figures.items() if figure is not None]
 
 

@@ -65,10 +65,11 @@ def check(
     check_splits(report, labels)
     check_annotated(report, labels)
     counts = check_labels(report, labels)
-    published_card.check_card(report, labels, counts)
+    card = published_card.check_card(report, labels, counts)
     check_transcripts(report, labels)
     # Last, and not at the same time as the above: threads would wait for the interpreter.
     check_features(report, files, labels, own, progress, padding)
+    published_card.check_times(report, card)
     report.sort()
     report.verdict = verdict(report, release, own)
     return report

@@ -20,10 +20,13 @@ import pyarrow as pa
 
 import indomer
 from indomer_files.schema import FEATURE_DIMS, LABEL_COLUMNS, feature_modalities
+from indomer_tools.train.statistics import FeatureStatistics
 from indomer_tools.train.torch_data import ClipBatch, table_columns
 
 if TYPE_CHECKING:
     import torch
+
+_ShiftAndScale = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 # Labels that PyTorch's losses pass over: the default of their `ignore_index`.
 NO_LABEL = -100
@@ -62,6 +65,8 @@ class PaddingCollator:
         pad_to_multiple_of: Round T up to a multiple of this.
         tokenizer: A tokenizer of transformers, called on the transcripts of a batch.
         replace_nonfinite: Replace NaN and infinities by 0. They are kept otherwise.
+        normalize: What `feature_statistics` counted over train: from each column, its mean is
+            subtracted, and it is divided by its standard deviation. Padding stays 0.
         keep: Columns to return as lists, such as ("sample_id",).
         lengths: Return numbers of true frames, too. A Trainer passes them to the model.
         video_dim: Values that a video frame must have; by default all of a batch have as many.
@@ -79,6 +84,7 @@ class PaddingCollator:
         tokenizer: Callable[..., Mapping[str, Any]] | None = None,
         replace_nonfinite: bool = False,
         *,
+        normalize: FeatureStatistics | None = None,
         keep: Sequence[str] = (),
         lengths: bool = False,
         video_dim: int | None = None,
@@ -101,6 +107,12 @@ class PaddingCollator:
         self.pad_to_multiple_of = pad_to_multiple_of or 1
         self.tokenizer = tokenizer
         self.replace_nonfinite = replace_nonfinite
+        if normalize is not None and not isinstance(normalize, FeatureStatistics):
+            raise indomer.IndoMERError(
+                f"normalize: expected what feature_statistics gives, got {normalize!r}. Pass "
+                "indomer_tools.feature_statistics(train)."
+            )
+        self._shifts = {name: one.shift_and_scale for name, one in (normalize or {}).items()}
         self.keep = tuple(keep)
         self.lengths = lengths
         given = {"video": video_dim, "audio": audio_dim, **(dims or {})}
@@ -142,6 +154,7 @@ class PaddingCollator:
         multiple = self.pad_to_multiple_of
         n_frames = math.ceil(max(1, lengths.max()) / multiple) * multiple
         shape = len(clips), n_frames, dim
+        normalization = self._normalization(modality, dim)
         padded, is_zero = self._memory[modality].take(shape)
         # numpy, here and for the mask: torch would start threads, which are slower than the work
         # itself wherever other processes keep the cores busy.
@@ -151,6 +164,10 @@ class PaddingCollator:
                 frames[:] = clip
             if not is_zero:
                 row[len(clip) :] = 0
+            if normalization is not None:
+                shift, scale = normalization
+                frames -= shift
+                frames *= scale
             if self.replace_nonfinite:
                 frames[~np.isfinite(frames)] = 0
         mask = torch.from_numpy(np.arange(n_frames) < lengths[:, None])
@@ -158,6 +175,22 @@ class PaddingCollator:
         if self.lengths:
             batch[f"{modality}_length"] = torch.from_numpy(lengths)
         return batch
+
+    def _normalization(self, modality: str, dim: int) -> "_ShiftAndScale | None":
+        if not self._shifts:
+            return None
+        if modality not in self._shifts:
+            raise indomer.IndoMERError(
+                f"normalize has statistics of {', '.join(self._shifts)}, and none of {modality}. "
+                "Count them over a split that has all modalities of these examples."
+            )
+        found = self._shifts[modality]
+        if len(found[0]) != dim:
+            raise indomer.IndoMERError(
+                f"{modality}_feature: normalize was counted over frames of {len(found[0])} values, "
+                f"these have {dim}. Count it over the features that you train on."
+            )
+        return found
 
     def _true_frames(self, modality: str, example: Mapping[str, Any]) -> npt.NDArray[Any]:
         """The frames of one clip without its padding, of shape (T, D)."""

@@ -55,6 +55,7 @@ def hostile(tmp_path):
 
 
 def test_hostile_transcript_is_text(hostile, tmp_path):
+    pytest.importorskip("matplotlib")
     folder, clip = hostile
     shown = show(folder, clip["id"], "--html", tmp_path / "clip.html")
     assert b"\x1b" not in shown and b"<script>" in shown

@@ -21,13 +21,26 @@ CLIP, PLACE = "clip_2_Cooking_3", 5
 TOPICS = schema.TOPICS
 
 
+def like_openface(clips):
+    """Give the true frames of videos such values as OpenFace gives, where they can be told."""
+    rng = np.random.default_rng(0)
+    for clip in clips:
+        frames = clip["video"][: indomer.true_length(clip["video"])]
+        n = len(frames)
+        frames[:, 0], frames[:, 1] = 0, np.arange(n) / 25
+        frames[:, 2], frames[:, 3] = rng.uniform(0.5, 1, n), 1
+        frames[:, -35:-18] = rng.uniform(0, 5, (n, 17))
+        frames[:, -18:] = rng.integers(0, 2, (n, 18))
+    return clips
+
+
 def write_clean(folder, layout=DOCUMENTED):
     """A release in which nothing is wrong: 12 clips of each emotion in each split."""
     train = make_clips(84, first_video=1)
     val = make_clips(84, first_video=101, seed=1)
     for number, clip in enumerate(val):
         clip["text"] = f"Ucapan ke-{500 + number} berbeda."
-    return write_release(folder, train, val, layout)
+    return write_release(folder, like_openface(train), like_openface(val), layout)
 
 
 def write_like_card(folder, name):
@@ -321,8 +334,20 @@ def _constant_columns(folder):
         for entry in entries:
             array = entry["video_feature"]
             # Padding stays padding.
-            array[np.any(array, axis=1), 3] = 7.5
+            array[np.any(array, axis=1), 300] = 7.5
             array[np.any(array, axis=1), 672] = 0
+
+    edit_features(folder, "video", "train", change)
+
+
+def _other_columns(folder):
+    """Values that OpenFace does not give, in all columns that it tells by."""
+    rng = np.random.default_rng(0)
+
+    def change(entries):
+        for entry in entries:
+            n = indomer.true_length(entry["video_feature"])
+            entry["video_feature"][:n] = rng.integers(10, 100, (n, 673))
 
     edit_features(folder, "video", "train", change)
 
@@ -573,7 +598,9 @@ FAULTS = [
     Fault("feature-width", _other_width, 1, AUDIO, f"{CLIP}.wav: (9, 12)"),
     Fault(
         "feature-length-mixed",
-        lambda folder: edit_array(folder, "video", lambda array: array[:6].repeat(2, axis=0)),
+        lambda folder: edit_array(
+            folder, "video", lambda array: np.pad(array[:6], ((0, 6), (0, 0)))
+        ),
         1,
         VIDEO,
         f"{CLIP}.mp4: 12",
@@ -621,7 +648,21 @@ FAULTS = [
         AUDIO,
         f"{CLIP}.wav: 3 frames at its start",
     ),
-    Fault("feature-constant", _constant_columns, 2, VIDEO, "column 3: 7.5"),
+    Fault("feature-constant", _constant_columns, 2, VIDEO, "column 300: 7.5"),
+    Fault(
+        "columns-nearly",
+        lambda folder: edit_array(folder, "video", _fill((slice(1, 3), 0), 1)),
+        1,
+        VIDEO,
+        f"face_id: expected 0: one face, otherwise in 2 of 294, first in {CLIP}.mp4",
+    ),
+    Fault(
+        "columns-unknown",
+        _other_columns,
+        6,
+        VIDEO,
+        "face_id: expected 0: one face, otherwise in 294 of 294",
+    ),
 ]
 
 # Codes that only a release with the counts of a card can have; see `test_check.py`.
@@ -632,6 +673,7 @@ CARD_CODES = {
     "card-contradiction",
     "card-rounding",
     "card-words-differ",
+    "card-time-differs",
     "card-underivable",
     "card-example",
 }
