@@ -246,7 +246,8 @@ def same_footage(texts: Mapping[str, str], places: _Places) -> list[Footage]:
     """
     words = {clip: set(folded(texts[clip]).split()) for clip in places}
     alike: dict[tuple[int, int], dict[tuple[int, int], str]] = defaultdict(dict)
-    for one, other in _sharing_a_rare_word(words):
+    # In order: sets of words have another one in each process.
+    for one, other in sorted(_sharing_a_rare_word(words)):
         (video, segment), (second, second_segment) = sorted((places[one], places[other]))
         if video == second:
             continue
@@ -255,7 +256,7 @@ def same_footage(texts: Mapping[str, str], places: _Places) -> list[Footage]:
         if n_all >= _FEWEST_WORDS and n_shared >= _ALIKE * n_all:
             alike[video, second][segment, second_segment] = one
     found = []
-    for (video, second), pairs in alike.items():
+    for (video, second), pairs in sorted(alike.items()):
         in_row = sorted(
             (a, b) for a, b in pairs if (a + 1, b + 1) in pairs or (a - 1, b - 1) in pairs
         )

@@ -1,7 +1,11 @@
 """The Croissant description of an exported folder."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ import pytest
 import indomer
 from tests.support import release_writers as writers
 from tests.support.card_readers import facts_of, read_rows
+from tests.support.places import ROOT
 
 
 def test_croissant_validates(dummy_export):
@@ -111,3 +116,21 @@ def test_mlcroissant_reads_the_responsible_fields(published):
     assert "social media" in metadata.data_collection
     assert any("74 % of clips" in bias for bias in metadata.data_biases)
     assert any("real people" in one for one in metadata.personal_sensitive_information)
+
+
+def test_card_is_the_same_in_every_process(exported, tmp_path):
+    """Sets have another order in each."""
+    written = []
+    for seed in ("1", "2"):
+        folder = shutil.copytree(exported, tmp_path / seed)
+        code = (
+            "import pathlib, sys\n"
+            "from indomer_tools.export.card import write_card\n"
+            "write_card(pathlib.Path(sys.argv[1]))\n"
+        )
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", code, folder], check=True, cwd=ROOT, env=environment)
+        names = ("croissant.json", "README.md", "dataset_infos.json")
+        written.append({name: (folder / name).read_bytes() for name in names})
+    assert written[0] == written[1]
+    assert b"more pairs of both splits" in written[0]["croissant.json"]
