@@ -162,6 +162,11 @@ def _children(process_id):
     return []
 
 
+def memory_of_all(process_id):
+    """Anonymous memory of a process and all below it."""
+    return anonymous_bytes(process_id) + sum(map(memory_of_all, _children(process_id)))
+
+
 def anonymous_bytes(process_id):
     """Memory that is not a window on some file: what cannot be given back."""
     try:

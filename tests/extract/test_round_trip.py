@@ -6,13 +6,16 @@ import shutil
 import subprocess
 import sys
 import time
+import wave
 
 import numpy as np
 import pytest
 
 import indomer
 import indomer_tools
+from indomer_files.columns import OPENFACE, OPENFACE_BLOCKS
 from indomer_tools.command_line import main
+from tests.extract.conftest import FPS
 from tests.support.places import ROOT
 from tests.support.release_writers import assert_same_bits
 
@@ -86,10 +89,47 @@ def test_pickles_are_as_the_release_documents_them(
         assert_same_bits(row["video_feature"], csvs[1][row["sample_id"]])
 
 
-def test_check_finds_features_sound(made, release):
+def test_check_recognises_every_block_rate_and_duration(made, release, clips, csvs, by_hand):
     report = indomer_tools.check(release, feature_files=made.feature_files)
     assert not [one for one in report.findings if one.severity == "error"]
+    assert not [one for one in report.findings if one.code.startswith("columns-")]
     assert report.verdict.startswith("usable for text, audio and video")
+    rows = {row["modality"]: row for row in report.tables["columns"]}
+    assert {row["result"] for row in rows.values()} == {"recognised"}
+    assert rows["video"]["frames_per_second"] == [[FPS, 4]]
+    assert rows["video"]["without_face"] == 1
+    blocks = [*OPENFACE_BLOCKS["tracking"], *list(OPENFACE_BLOCKS)[1:]]
+    assert [one["block"] for one in rows["video"]["ranges"]] == blocks
+    assert [one["block"] for one in rows["audio"]["ranges"]] == list(indomer.AUDIO_COLUMNS)
+    times = report.tables["times"]
+    seconds = sum(len(frames) for frames in csvs[1].values()) / FPS
+    assert times["video"]["seconds"] == pytest.approx(seconds, abs=0.01)
+    # What the sounds last, but for a window of the last frame.
+    lasting = [seconds_of(path) for path in clips.iterdir() if path.suffix == ".wav"]
+    frames = [len(by_hand[path.stem]) for path in clips.iterdir() if path.suffix == ".wav"]
+    for sound, n_frames in zip(lasting, frames):
+        assert n_frames * 0.01 == pytest.approx(sound, abs=0.06)
+    total = sum(map(len, by_hand.values())) * 0.01
+    assert times["audio"]["seconds"] == pytest.approx(total)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_columns_have_names_in_what_is_loaded(streaming, made, release, tmp_path):
+    train = indomer.load_dataset(
+        "7_class",
+        data_dir=release,
+        split="train",
+        streaming=streaming,
+        feature_files=made.feature_files,
+        cache_dir=tmp_path,
+    )
+    assert indomer_tools.column_names(train) == OPENFACE
+    assert indomer_tools.column_names(train, "audio") == indomer.AUDIO_COLUMNS
+
+
+def seconds_of(path):
+    with wave.open(str(path)) as sound:
+        return sound.getnframes() / sound.getframerate()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -98,6 +99,17 @@ def test_export_figures(tmp_path):
     }
     assert figures["write, trimmed"] > 0 and figures["read, streaming"] > 0
     assert 0.4 < figures["size, padded"] < 1
+
+
+@pytest.mark.slow
+def test_features_from_clips_are_measured(tmp_path):
+    pytest.importorskip("opensmile")
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    command = [sys.executable, BENCHMARKS / "features.py", "--clips", "3", "--rounds", "1"]
+    subprocess.run([*command, "--json", tmp_path / "results.json"], check=True)
+    figures = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert len(figures) == 4 and all(one["s per minute"] > 0 for one in figures.values())
 
 
 @pytest.mark.slow
