@@ -113,17 +113,19 @@ def _look_at(found: Frames, name: str, body: npt.NDArray[Any]) -> None:
         found.empty.append(name)
         return
     body, is_zero = _look_at_zeros(found, name, body)
-    is_finite = np.isfinite(body).all(axis=1)
-    if not is_finite.all():
+    is_finite = np.isfinite(body)
+    if not (is_whole := bool(is_finite.all())):
         for counts, is_wrong in ((found.nan, np.isnan), (found.infinite, np.isinf)):
             n_wrong = int(is_wrong(body).sum())
             if n_wrong:
                 counts[name] = n_wrong
     found.columns.look_at(body)
-    found.ranges.look_at(body)
-    if found.evidence is not None and body.shape[1] == len(found.evidence.columns):
+    bounds = found.ranges.look_at(body)
+    evidence = found.evidence
+    if evidence is not None and body.shape[1] == len(evidence.columns) and not evidence.is_given_up:
         # What is no number is a finding of its own.
-        found.evidence.look_at(name, body, is_zero | ~is_finite)
+        is_silent = is_zero if is_whole else is_zero | ~is_finite.all(axis=1)
+        evidence.look_at(name, body, is_silent, bounds if is_whole else None)
 
 
 def _look_at_zeros(
@@ -153,8 +155,8 @@ def _look_at_zeros(
     return body[first : last + 1], is_zero[first : last + 1]
 
 
-# Frames of a file that medians are taken of, about: 11 MB of video.
-_SAMPLE = 4096
+# Frames of a file that medians are taken of, about.
+_SAMPLE = 1024
 
 
 class Ranges:
@@ -169,32 +171,33 @@ class Ranges:
 
     def __init__(self, n_clips: int = 1) -> None:
         self._n_of_clip = max(2, _SAMPLE // max(n_clips, 1))
-        self._low = self._high = np.empty(0)
-        self._sample: list[npt.NDArray[np.float32]] = []
+        # Of each clip, put together at the end: threads that share an interpreter wait for it at
+        # each step.
+        self._lows: list[npt.NDArray[Any]] = []
+        self._highs: list[npt.NDArray[Any]] = []
+        self._sample: list[npt.NDArray[Any]] = []
 
-    def look_at(self, body: npt.NDArray[Any]) -> None:
-        """Add the frames of a clip; those of another width are left out."""
-        if not len(body) or len(self._low) not in (0, body.shape[1]):
-            return
-        low, high = np.fmin.reduce(body, axis=0), np.fmax.reduce(body, axis=0)
-        places = np.linspace(0, len(body) - 1, min(len(body), self._n_of_clip)).astype(int)
-        self._merge(low, high, [body[places].astype(np.float32)])
+    def look_at(self, body: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | None:
+        """Add the frames of a clip; those of another width than the first are left out.
+
+        Returns:
+            Least and greatest value of each column; NaN counts for nothing.
+        """
+        if not len(body):
+            return None
+        bounds = np.fmin.reduce(body, axis=0), np.fmax.reduce(body, axis=0)
+        if not self._lows or len(self._lows[0]) == body.shape[1]:
+            self._lows.append(bounds[0])
+            self._highs.append(bounds[1])
+            self._sample.append(body[:: -(-len(body) // self._n_of_clip)].copy())
+        return bounds
 
     def add(self, other: "Ranges") -> None:
         """Add what other frames had."""
-        if len(other._low) and len(self._low) in (0, len(other._low)):
-            self._merge(other._low, other._high, other._sample)
-
-    def _merge(
-        self,
-        low: npt.NDArray[Any],
-        high: npt.NDArray[Any],
-        sample: list[npt.NDArray[np.float32]],
-    ) -> None:
-        is_first = not len(self._low)
-        self._low = low if is_first else np.fmin(self._low, low)
-        self._high = high if is_first else np.fmax(self._high, high)
-        self._sample += sample
+        if other._lows and (not self._lows or len(self._lows[0]) == len(other._lows[0])):
+            self._lows += other._lows
+            self._highs += other._highs
+            self._sample += other._sample
 
     def rows(self, blocks: Mapping[str, int]) -> list[dict[str, Any]]:
         """The range of each block of columns.
@@ -206,18 +209,20 @@ class Ranges:
             One dict a block: block, columns, min, median, max; the numbers are None where there are
             none.
         """
-        if sum(blocks.values()) != len(self._low):
+        if not self._lows or sum(blocks.values()) != len(self._lows[0]):
             return []
+        low, high = np.fmin.reduce(self._lows), np.fmax.reduce(self._highs)
         sample = np.concatenate(self._sample)
         rows, start = [], 0
         for name, n_columns in blocks.items():
             part = slice(start, start + n_columns)
-            values = sample[:, part]
-            values = values[np.isfinite(values)]
+            values = sample[:, part].ravel()
+            if not np.isfinite(values).all():
+                values = values[np.isfinite(values)]
             figures = {
-                "min": np.fmin.reduce(self._low[part]),
+                "min": np.fmin.reduce(low[part]),
                 "median": np.median(values) if len(values) else np.nan,
-                "max": np.fmax.reduce(self._high[part]),
+                "max": np.fmax.reduce(high[part]),
             }
             rows.append(
                 {"block": name, "columns": n_columns}

@@ -661,7 +661,7 @@ FAULTS = [
         _other_columns,
         6,
         VIDEO,
-        "face_id: expected 0: one face, otherwise in 294 of 294",
+        "face_id: expected 0: one face, otherwise in 120 of 120",
     ),
 ]
 
