@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+import indomer
 from indomer_files.columns import GEMAPS, OPENFACE, OPENFACE_BLOCKS
 from tests.support.places import ROOT
 
@@ -142,7 +143,9 @@ def write_lively_release(out_dir):
     shutil.copytree(ROOT / "dummy_data", out_dir, dirs_exist_ok=True)
     for path in sorted(out_dir.rglob("*_features.pkl")):
         modality = "video" if "video" in path.name else "audio"
-        names = [entry[f"{modality}_name"] for entry in _entries(path)]
+        # Not by pickle.load: what numpy 2 wrote, numpy 1 does not load.
+        with indomer.FeatureFile(path) as file:
+            names = list(file)
         clips = {name: _frames(modality, name) for name in sorted(names)}
         longest = max(map(len, clips.values()))
         entries = [
@@ -156,11 +159,6 @@ def write_lively_release(out_dir):
         ]
         path.write_bytes(pickle.dumps(entries, protocol=4))
     return out_dir
-
-
-def _entries(path):
-    with open(path, "rb") as file:
-        return pickle.load(file)
 
 
 def _frames(modality, name):
