@@ -125,6 +125,7 @@ def test_card_is_the_same_in_every_process(exported, tmp_path):
         folder = shutil.copytree(exported, tmp_path / seed)
         code = (
             "import pathlib, sys\n"
+            "sys.modules['matplotlib'] = None  # no figures, which take time\n"
             "from indomer_tools.export.card import write_card\n"
             "write_card(pathlib.Path(sys.argv[1]))\n"
         )

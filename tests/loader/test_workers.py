@@ -95,6 +95,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_num_proc_with_spawned_processes(load, data, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SPAWNED)

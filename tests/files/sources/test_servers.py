@@ -165,7 +165,7 @@ def test_s3_gives_the_rows_of_the_folder(bucket, load, streaming, release):
     assert_same_rows(found, expected)
 
 
-@pytest.mark.parametrize("num_proc", [None, 2])
+@pytest.mark.parametrize("num_proc", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_http_export_is_that_of_the_folder(server, served, tmp_path, num_proc):
     options = {"config": "7_class", "trim_padding": True, "num_proc": num_proc}
     found = export(f"{server.url}/reversed", tmp_path / "found", **options)
@@ -173,6 +173,7 @@ def test_http_export_is_that_of_the_folder(server, served, tmp_path, num_proc):
     assert contents(found.folder) == contents(expected.folder)
 
 
+@pytest.mark.slow
 def test_s3_export_is_that_of_the_folder(bucket, tmp_path):
     found = export(f"{bucket.url}/mixed", tmp_path / "found", storage_options=bucket.options)
     expected = export(bucket.folder / "mixed", tmp_path / "expected")
