@@ -211,7 +211,7 @@ def serve(app: Any, port: int, on_start: Any = None) -> None:
     Args:
         app: Of `make_app`.
         port: 0 for any that is free.
-        on_start: Called with the address once the port is taken.
+        on_start: Called with the address once it answers, and an interrupt ends it.
 
     Raises:
         IndoMERError: The port is in use, or uvicorn is not installed.
@@ -220,10 +220,15 @@ def serve(app: Any, port: int, on_start: Any = None) -> None:
         import uvicorn
     except ImportError as error:
         raise _not_installed() from error
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            if on_start is not None:
+                on_start(f"http://{_LOCAL}:{listening.getsockname()[1]}")
+
     with contextlib.closing(_listen(port)) as listening:
-        if on_start is not None:
-            on_start(f"http://{_LOCAL}:{listening.getsockname()[1]}")
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listening])
+        Server(uvicorn.Config(app, log_level="warning")).run([listening])
 
 
 def _listen(port: int) -> socket.socket:

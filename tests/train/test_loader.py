@@ -356,7 +356,9 @@ def test_processes_that_do_not_talk_get_all_clips_and_are_told(train, monkeypatc
     monkeypatch.setenv("RANK", "1")
     with pytest.warns(UserWarning, match="2 processes were started, but torch.distributed") as told:
         found = clips(make(train))
-    assert len(found) == N_CLIPS and told[0].filename == __file__
+    # Files that an earlier test left open may be told of at the same time.
+    (place,) = {one.filename for one in told if "were started" in str(one.message)}
+    assert len(found) == N_CLIPS and place == __file__
 
 
 def test_stream_shared_without_torch_distributed_is_refused(load_train):
