@@ -17,6 +17,7 @@ class FaceSearch:
         n_seen: Clips that were looked at.
         is_faceless: Whether half of its frames have no face, for each clip; None until all are
             looked at. A clip whose features cannot be read is not one.
+        error: Why the clips could not be opened again, or "".
 
     Args:
         open_clips: Opens the clips for the thread: files are not shared.
@@ -26,6 +27,7 @@ class FaceSearch:
         self._open, self._lock = open_clips, threading.Lock()
         self._thread: threading.Thread | None = None
         self.n_seen = 0
+        self.error = ""
         self.is_faceless: list[bool] | None = None
 
     def start(self) -> None:
@@ -43,11 +45,16 @@ class FaceSearch:
 
     def _look(self) -> None:
         found = []
-        with self._open() as clips:
-            for name in clips.names:
-                found.append(_is_faceless(clips, name))
-                self.n_seen += 1
-        self.is_faceless = found
+        try:
+            with self._open() as clips:
+                for name in clips.names:
+                    found.append(_is_faceless(clips, name))
+                    self.n_seen += 1
+        except (IndoMERError, OSError) as error:
+            # Nobody waits for a thread that has ended.
+            self.error = str(error)
+        else:
+            self.is_faceless = found
 
 
 def _is_faceless(clips: Clips, name: str) -> bool:

@@ -111,6 +111,8 @@ class _Pages:
             return "Without video features, nobody can tell where a face is.", False
         self._faces.start()
         self._faces.wait(0.5)
+        if self._faces.error:
+            return self._faces.error, False
         if self._faces.is_faceless is None:
             n, n_all = self._faces.n_seen, len(self._clips.rows)
             return f"Looking for faces: {n:,} of {n_all:,} clips so far.", True

@@ -104,6 +104,15 @@ def test_faces_are_looked_for_when_asked(address):
     assert re.findall(r"<b>(clip_\w+)</b>", body.decode()) == ["clip_7_Family_1"]
 
 
+def test_faces_of_a_release_that_is_gone_are_not_waited_for(serve, lively, tmp_path):
+    folder = shutil.copytree(lively, tmp_path / "release")
+    address = serve(folder)
+    shutil.rmtree(folder)
+    status, _, body = ask(address, "/?odd=faceless")
+    assert "Looking for faces" not in body.decode()
+    assert str(folder) in body.decode()
+
+
 def test_labels_alone_are_served(serve):
     if not LABELS.is_dir():
         pytest.skip("the published label files are not in ../shared/release")
