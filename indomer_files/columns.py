@@ -165,6 +165,7 @@ class Evidence:
                 # Frames are counted where there is something to count, which is rare.
                 n_wrong = 0 if is_right else self._n_wrong(test, frames, is_silent)
                 test.add(name, n_wrong, n_seen)
+        self._look_further(name, frames, is_silent)
 
     def _n_wrong(
         self, test: Test, frames: npt.NDArray[Any], is_silent: npt.NDArray[np.bool_]
@@ -180,6 +181,11 @@ class Evidence:
     def _right_frames(self, test: Test, frames: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """In which frames a test holds, (T,); not in those with a NaN."""
         raise NotImplementedError
+
+    def _look_further(
+        self, name: str, frames: npt.NDArray[Any], is_silent: npt.NDArray[np.bool_]
+    ) -> None:
+        """Note what else a clip tells, such as time; nothing by default."""
 
     def add(self, other: "Evidence") -> None:
         """Add what was seen of other clips, which follow these."""
@@ -212,14 +218,9 @@ class FaceEvidence(Evidence):
         self.rates: dict[str, float] = {}
         self.n_without_face = 0
 
-    def look_at(
-        self,
-        name: str,
-        frames: npt.NDArray[Any],
-        is_silent: npt.NDArray[np.bool_],
-        bounds: _Bounds | None = None,
+    def _look_further(
+        self, name: str, frames: npt.NDArray[Any], is_silent: npt.NDArray[np.bool_]
     ) -> None:
-        super().look_at(name, frames, is_silent, bounds)
         there = ~is_silent
         self.n_without_face += int(np.count_nonzero(there & (frames[:, 3] == 0)))
         self._look_at_time(name, frames[:, 1].astype(np.float64), there)
