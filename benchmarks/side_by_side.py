@@ -155,7 +155,7 @@ def batches(run):
             rates = [one.found[key] for one in values[name]]
             run.figures[name][f"clips, {key}"] = statistics.median(rates)
             if limit in values:
-                # Of arrays in memory, the first epoch is as fast as others.
+                # A first epoch, too, over later ones of arrays in memory: one measure for all.
                 limits = [
                     one.found[key.replace("first epoch", "0 workers")] for one in values[limit]
                 ]
