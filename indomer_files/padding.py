@@ -23,8 +23,10 @@ PADDINGS = ("auto", "end", "start")
 # So many clips that tell the same side are believed without looking at more.
 _ENOUGH = 2
 
-# 1 MB: a thread that looks ahead has to wait for its turn after each block.
-_SCAN_WORDS = 1 << 17
+# Bytes that are looked at together, as words; and how many of such rows, 1 MB, in one call: a thread
+# that looks ahead has to wait for its turn after each.
+_ROW_BYTES = 4096
+_SCAN_ROWS = 256
 
 
 @dataclasses.dataclass
@@ -116,33 +118,27 @@ def _find_nonzero(flat: npt.NDArray[np.uint8], from_end: bool) -> int | None:
     """Place of the first, or last, byte that is not zero."""
     # Whole words are eight times as fast; they begin at the next multiple of eight.
     head = min(-flat.__array_interface__["data"][0] % 8, len(flat))
-    tail = head + (len(flat) - head) // 8 * 8
+    tail = head + (len(flat) - head) // _ROW_BYTES * _ROW_BYTES
     parts = ((0, head), (head, tail), (tail, len(flat)))
     for start, stop in reversed(parts) if from_end else parts:
         if (start, stop) == (head, tail):
-            start, stop = _find_words(flat[head:tail].view(np.uint64), from_end)
-            start, stop = head + 8 * start, head + 8 * stop
+            row = _find_row(flat[head:tail].view(np.uint64).reshape(-1, _ROW_BYTES // 8), from_end)
+            if row is None:
+                continue
+            start, stop = head + _ROW_BYTES * row, head + _ROW_BYTES * (row + 1)
         found = np.flatnonzero(flat[start:stop])
         if len(found):
             return start + int(found[-1 if from_end else 0])
     return None
 
 
-def _find_words(words: npt.NDArray[np.uint64], from_end: bool) -> tuple[int, int]:
-    """(start, stop) of a few words with the first, or last, that is not zero; (0, 0) for none."""
-    for passed in range(0, len(words), _SCAN_WORDS):
-        start, stop = passed, min(passed + _SCAN_WORDS, len(words))
+def _find_row(rows: npt.NDArray[np.uint64], from_end: bool) -> int | None:
+    """The first, or last, row of words that are not all zero."""
+    for passed in range(0, len(rows), _SCAN_ROWS):
+        start, stop = passed, min(passed + _SCAN_ROWS, len(rows))
         if from_end:
-            start, stop = len(words) - stop, len(words) - start
-        if np.bitwise_or.reduce(words[start:stop]):
-            # From some hundreds on, it is faster to look at each.
-            while stop - start > 256:
-                middle = (start + stop) // 2
-                nearer = words[middle:stop] if from_end else words[start:middle]
-                # Either the last half that has any, or all but the first half that has none.
-                if bool(np.bitwise_or.reduce(nearer)) == from_end:
-                    start = middle
-                else:
-                    stop = middle
-            return start, stop
-    return 0, 0
+            start, stop = len(rows) - stop, len(rows) - start
+        found = np.flatnonzero(np.bitwise_or.reduce(rows[start:stop], axis=1))
+        if len(found):
+            return start + int(found[-1 if from_end else 0])
+    return None
