@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indomer_files.schema import EMOTIONS, MODALITIES, SENTIMENTS, SPLITS, TOPICS
+from indomer_tools.browse.agreement import do_disagree, is_of_none
 from indomer_tools.check.text import folded, obvious_repair
 
 # What is odd about a clip -> the same in words, after "clips where".
@@ -127,17 +128,13 @@ def _odd_tests(rows: Sequence[Mapping[str, Any]]) -> dict[str, Callable[[Mapping
     """What is odd -> whether a row is."""
     times = Counter(folded(row["text"]) for row in rows if row.get("text"))
 
-    def judged(row: Mapping[str, Any]) -> list[int]:
-        columns = (row.get(f"{name}_sentiment") for name in MODALITIES)
-        return [label for label in columns if label is not None]
-
-    def has_other_sentiment(row: Mapping[str, Any]) -> bool:
-        labels = judged(row)
-        return len(labels) == len(MODALITIES) and row.get("sentiment") not in (None, *labels)
+    def judged(row: Mapping[str, Any]) -> list[str]:
+        names = (_name(SENTIMENTS, row.get(f"{name}_sentiment")) for name in MODALITIES)
+        return [name for name in names if name is not None]
 
     return {
-        "disagree": lambda row: len(set(judged(row))) > 1,
-        "no modality": has_other_sentiment,
+        "disagree": lambda row: do_disagree(judged(row)),
+        "no modality": lambda row: is_of_none(_name(SENTIMENTS, row.get("sentiment")), judged(row)),
         "damaged": lambda row: obvious_repair(row.get("text") or "") is not None,
         "repeated": lambda row: bool(row.get("text")) and times[folded(row["text"])] > 1,
     }

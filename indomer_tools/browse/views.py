@@ -20,6 +20,7 @@ from indomer_files import IndoMERError, true_length
 from indomer_files.clip_names import clip_key, parse_clip_name
 from indomer_files.columns import OPENFACE_BLOCKS
 from indomer_files.schema import EMOTIONS, ENGLISH, MODALITIES, SENTIMENTS
+from indomer_tools.browse.agreement import do_disagree, is_of_none
 from indomer_tools.browse.layout import ColumnBlock, Layout, layout_of
 
 # Of the values that are shown, in percent; the few beyond would flatten the rest.
@@ -262,29 +263,17 @@ class ClipView:
         return {name: label for name, label in self.sentiments.items() if label is not None}
 
     @property
-    def modalities_disagree(self) -> bool:
-        """Whether text, audio and video were not all given the same sentiment."""
-        return len({label.id for label in self.known_sentiments.values()}) > 1
-
-    @property
-    def is_sentiment_of_none(self) -> bool:
-        """Whether the clip has a sentiment that none of its three modalities has."""
-        known = self.known_sentiments
-        if self.sentiment is None or len(known) < len(MODALITIES):
-            return False
-        return self.sentiment.id not in {label.id for label in known.values()}
-
-    @property
     def agreement(self) -> str:
         """Whether the modalities agree, in words; "" where less than two have a sentiment."""
         known = self.known_sentiments
         if len(known) < 2:
             return ""
-        if not self.modalities_disagree:
+        names = [label.name for label in known.values()]
+        if not do_disagree(names):
             (label,) = {label.words for label in known.values()}
             listed = "text, voice and face" if len(known) == len(MODALITIES) else ", ".join(known)
             return f"{listed} agree: {label}"
-        if self.is_sentiment_of_none and self.sentiment is not None:
+        if self.sentiment is not None and is_of_none(self.sentiment.name, names):
             return f"the modalities disagree, and none has the clip's {self.sentiment.words}"
         return "the modalities disagree"
 
