@@ -8,7 +8,7 @@ to columns only where their values fit; see `are_openface`.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -160,26 +160,23 @@ class Evidence:
         self._n_clips += 1
         low, high = bounds or (frames.min(axis=0), frames.max(axis=0))
         n_seen = len(frames) - int(np.count_nonzero(is_silent))
-        for test, is_right in zip(self.tests, self._hold(frames, low, high)):
-            if is_right is not None:
+        for number, is_right in enumerate(self._hold(frames, low, high)):
+            n_wrong = 0
+            if not is_right:
                 # Frames are counted where there is something to count, which is rare.
-                n_wrong = 0 if is_right else self._n_wrong(test, frames, is_silent)
-                test.add(name, n_wrong, n_seen)
+                is_wrong = ~self._right_frames(number, frames) & ~is_silent
+                n_wrong = int(np.count_nonzero(is_wrong))
+            self.tests[number].add(name, n_wrong, n_seen)
         self._look_further(name, frames, is_silent)
-
-    def _n_wrong(
-        self, test: Test, frames: npt.NDArray[Any], is_silent: npt.NDArray[np.bool_]
-    ) -> int:
-        return int(np.count_nonzero(~self._right_frames(test, frames) & ~is_silent))
 
     def _hold(
         self, frames: npt.NDArray[Any], low: npt.NDArray[Any], high: npt.NDArray[Any]
-    ) -> Sequence[bool | None]:
-        """Whether each test holds in all frames; None for one that is made elsewhere."""
+    ) -> list[bool]:
+        """Whether the first tests, those of values alone, hold in all frames."""
         raise NotImplementedError
 
-    def _right_frames(self, test: Test, frames: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """In which frames a test holds, (T,); not in those with a NaN."""
+    def _right_frames(self, number: int, frames: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """In which frames one of these holds, (T,); not in those with a NaN."""
         raise NotImplementedError
 
     def _look_further(
@@ -191,6 +188,27 @@ class Evidence:
         """Add what was seen of other clips, which follow these."""
         for test, more in zip(self.tests, other.tests):
             test.add(more.first or "", more.n_wrong, more.n_seen)
+
+
+class _Values(NamedTuple):
+    """What values of some columns, next to each other, are in every frame."""
+
+    columns: str
+    expected: str
+    place: slice
+    least: float
+    most: float
+    # Whether there is nothing between the two.
+    are_ends: bool = False
+
+
+_FACE_VALUES = (
+    _Values("face_id", "0: one face", slice(0, 1), 0, 0),
+    _Values("confidence", "from 0 to 1", slice(2, 3), 0, 1),
+    _Values("success", "0 or 1", slice(3, 4), 0, 1, are_ends=True),
+    _Values("action units, strength", "from 0 to 5", _STRENGTHS, 0, 5),
+    _Values("action units, presence", "0 or 1", _PRESENCES, 0, 1, are_ends=True),
+)
 
 
 class FaceEvidence(Evidence):
@@ -206,14 +224,8 @@ class FaceEvidence(Evidence):
     columns = OPENFACE
 
     def __init__(self) -> None:
-        self.tests = [
-            Test("face_id", "0: one face"),
-            Test("timestamp", "one step, rising"),
-            Test("confidence", "from 0 to 1"),
-            Test("success", "0 or 1"),
-            Test("action units, strength", "from 0 to 5"),
-            Test("action units, presence", "0 or 1"),
-        ]
+        self.tests = [Test(values.columns, values.expected) for values in _FACE_VALUES]
+        self.tests.append(Test("timestamp", "one step, rising"))
         self.seconds: dict[str, float] = {}
         self.rates: dict[str, float] = {}
         self.n_without_face = 0
@@ -227,29 +239,23 @@ class FaceEvidence(Evidence):
 
     def _hold(
         self, frames: npt.NDArray[Any], low: npt.NDArray[Any], high: npt.NDArray[Any]
-    ) -> Sequence[bool | None]:
+    ) -> list[bool]:
         # Comparisons with a NaN do not hold.
-        return (
-            bool(low[0] == 0 == high[0]),
-            None,
-            bool(low[2] >= 0 and high[2] <= 1),
-            _are_binary(frames[:, 3]),
-            bool(low[_STRENGTHS].min() >= 0 and high[_STRENGTHS].max() <= 5),
-            _are_binary(frames[:, _PRESENCES]),
-        )
+        return [
+            bool(
+                low[values.place].min() >= values.least and high[values.place].max() <= values.most
+            )
+            and (not values.are_ends or _are_binary(frames[:, values.place]))
+            for values in _FACE_VALUES
+        ]
 
-    def _right_frames(self, test: Test, frames: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        column = {"face_id": 0, "confidence": 2, "success": 3}.get(test.columns)
-        if column is not None:
-            values = frames[:, column, None]
+    def _right_frames(self, number: int, frames: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        values = _FACE_VALUES[number]
+        part = frames[:, values.place]
+        if values.are_ends:
+            is_right = (part == values.least) | (part == values.most)
         else:
-            values = frames[:, _STRENGTHS if "strength" in test.columns else _PRESENCES]
-        if test.columns == "face_id":
-            is_right = values == 0
-        elif test.expected == "0 or 1":
-            is_right = (values == 0) | (values == 1)
-        else:
-            is_right = (values >= 0) & (values <= (1 if test.columns == "confidence" else 5))
+            is_right = (part >= values.least) & (part <= values.most)
         return np.asarray(is_right.all(axis=1))
 
     def _look_at_time(
@@ -261,7 +267,7 @@ class FaceEvidence(Evidence):
         # The median, by a partition: np.median has much else to look at.
         middle = np.partition(steps, len(steps) // 2)[len(steps) // 2]
         is_right = (np.abs(steps - middle) <= _STEP_TOLERANCE / 2 + 1e-9) & (steps > 0)
-        self.tests[1].add(name, int((~is_right).sum()), len(steps))
+        self.tests[-1].add(name, int((~is_right).sum()), len(steps))
         if is_right.all():
             # Of many steps, each rounded to a thousandth, the mean is nearer to the truth than one.
             step = float(steps.mean())
@@ -306,12 +312,12 @@ class VoiceEvidence(Evidence):
 
     def _hold(
         self, frames: npt.NDArray[Any], low: npt.NDArray[Any], high: npt.NDArray[Any]
-    ) -> Sequence[bool | None]:
-        holds: list[bool | None] = (low[_LEAST_COLUMNS] >= _LEAST_VALUES).tolist()
+    ) -> list[bool]:
+        holds: list[bool] = (low[_LEAST_COLUMNS] >= _LEAST_VALUES).tolist()
         return holds
 
-    def _right_frames(self, test: Test, frames: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        return np.asarray(frames[:, GEMAPS.index(test.columns)] >= _LEAST[test.columns])
+    def _right_frames(self, number: int, frames: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        return np.asarray(frames[:, _LEAST_COLUMNS[number]] >= _LEAST_VALUES[number])
 
 
 def _are_binary(values: npt.NDArray[Any]) -> bool:
