@@ -291,13 +291,9 @@ def _add_clip_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--media-dir", metavar="CLIPS", help="The folder of the clips themselves, at any depth."
     )
-    command.add_argument(
-        "--padding",
-        type=one_of(PADDINGS),
-        metavar="END",
-        help="Feature files are padded at the end or at the start; without the option, this is "
-        "found.",
-    )
+    _add_padding(command)
+    # Not for a folder that export made, where nothing is padded at its start.
+    command.set_defaults(padding=None)
     _add_feature_files(command)
 
 
