@@ -80,6 +80,10 @@ PICKLE_RULES = Rules(
         **dict.fromkeys(_PANDAS_NAMES, _PANDAS_ADVICE),
         **dict.fromkeys(_PLAIN_NAMES, "Whoever wrote it writes plain lists, dicts and arrays."),
     },
+    other_dtype_advice=(
+        "Whoever wrote it converts the arrays with np.asarray(..., dtype=np.float32), and writes "
+        "them again."
+    ),
     unsafe_advice=(
         "Nothing was run. Fetch the file again from the project page; do not use this copy."
     ),

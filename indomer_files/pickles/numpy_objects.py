@@ -7,7 +7,7 @@ the form of its arguments; all else is refused.
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -52,6 +52,8 @@ _DTYPES: dict[tuple[str, str], np.dtype[Any]] = {
     for order in ("|" if code.endswith("1") else "<>")
 }
 _TEXT_CODE = re.compile(r"^[US][0-9]{1,6}$")
+# Objects, dates, complex and long numbers, and values of several fields, as numpy writes them.
+_OTHER_CODES = re.compile(r"O[48]?|[mM]8|c(8|16|24|32)|f(12|16)|V[0-9]{1,6}")
 
 
 class NumpyObjects:
@@ -186,7 +188,7 @@ class NumpyObjects:
         self, array: Array, shape: object, dtype: object, fortran: bool, payload: object
     ) -> Array:
         if type(dtype) is not DType or (dtype.code, dtype.order) not in _DTYPES:
-            self._window.refuse(f"expected a dtype of numbers, found {describe(dtype)}")
+            self._refuse_dtype("a dtype of numbers", dtype)
         most = self._rules.limits.max_values
         if (
             not isinstance(shape, FlatTuple)
@@ -218,11 +220,19 @@ class NumpyObjects:
     def _call_dtype(self, code: object, align: object, copy: object) -> DType:
         code = self.text_of(code, "a dtype")
         if code not in _NUMBER_CODES and not _TEXT_CODE.fullmatch(code):
-            numbers = ", ".join(_NUMBER_CODES)
-            self._window.refuse(f"expected a dtype of numbers ({numbers}), found {code[:40]!r}")
+            self._refuse_dtype(f"a dtype of numbers ({', '.join(_NUMBER_CODES)})", DType(code))
         if align not in (False, 0) or copy not in (True, 1):
             self._window.refuse("expected a plain dtype")
         return DType(code)
+
+    def _refuse_dtype(self, expected: str, found: object) -> NoReturn:
+        """Refuse what is no dtype of features; one that honest files have, with a way out."""
+        code = found.code if type(found) is DType else ""
+        advice = None
+        if _OTHER_CODES.fullmatch(code) or _TEXT_CODE.fullmatch(code):
+            advice = f"Nothing was run. {self._rules.other_dtype_advice}"
+        words = repr(code[:40]) if code else describe(found)
+        self._window.refuse(f"expected {expected}, found {words}", advice)
 
     def _build_dtype(self, dtype: DType, state: object) -> None:
         """State: version, order, subarray, names, fields, size, alignment, flags[, metadata]."""

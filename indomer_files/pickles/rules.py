@@ -80,7 +80,8 @@ class Rules:
         describe_other: What a file is that begins with these bytes, or None for a pickle.
         conversions: Beginning of "module.name" -> what to do about such objects, which honest files
             hold in place of arrays, as a sentence.
-        unsafe_advice, damaged_advice, cut_advice, changed_advice: What to do, as sentences.
+        other_dtype_advice: What to do about arrays of text, dates, objects and such, as a sentence.
+        unsafe_advice, damaged_advice, cut_advice, changed_advice: The same about other files.
         limits: How much a file may ask for.
     """
 
@@ -91,6 +92,7 @@ class Rules:
     unsafe_error: type[Exception]
     describe_other: Callable[[bytes], str | None]
     conversions: Mapping[str, str]
+    other_dtype_advice: str
     unsafe_advice: str
     damaged_advice: str
     cut_advice: str

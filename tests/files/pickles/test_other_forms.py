@@ -58,3 +58,26 @@ def test_other_form_is_refused_and_not_called_unsafe(form, protocol):
     assert "Nothing was run" not in str(caught.value)
     # What it should be instead.
     assert '"video_name": str' in str(caught.value)
+
+
+DTYPES = {
+    "objects": object,
+    "dates": "M8[s]",
+    "complex numbers": np.complex128,
+    "long numbers": np.longdouble,
+    "text": "U3",
+    "fields": [("x", "f4")],
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_array_of_another_dtype_is_to_be_converted_not_fetched_again(dtype, protocol):
+    if np.dtype(dtype) == np.float64:
+        pytest.skip("no long numbers on this machine")
+    entries = [{"video_name": "clip_1", "video_feature": np.zeros((2, 3), dtype)}]
+    file = io.BytesIO(pickle.dumps(entries, protocol))
+    with pytest.raises(indomer.UnsafePickleError, match="expected a dtype of numbers") as caught:
+        len(indomer.FeatureFile(file))
+    assert "Nothing was run. Whoever wrote it converts the arrays" in str(caught.value)
+    assert "etch" not in str(caught.value)
