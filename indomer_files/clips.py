@@ -19,7 +19,7 @@ from indomer_files.feature_arrays import FeatureArrays
 from indomer_files.feature_places import FeaturePlaces, tell_unused
 from indomer_files.features import FeatureFile
 from indomer_files.labels import Annotations, OtherConfig, Row, read_rows, read_split
-from indomer_files.logs import warn_once
+from indomer_files.logs import warn, warn_once
 from indomer_files.media import MediaFolder
 from indomer_files.release import Release
 from indomer_files.schema import FEATURE_DIMS, FEATURE_PLACES, SPLITS
@@ -177,7 +177,7 @@ class ClipReader:
                 "on_missing='empty' (give them no frames, no file).",
             )
         for problem in problems if split not in self._told else ():
-            logger.warning("%s: on_missing=%r.", problem, self._on_missing)
+            warn(logger, f"{problem}: on_missing={self._on_missing!r}.")
         self._told.add(split)
         if self._on_missing == "skip":
             rows = [row for row in rows if row["sample_id"] not in missing_any]

@@ -23,8 +23,8 @@ PADDINGS = ("auto", "end", "start")
 # So many clips that tell the same side are believed without looking at more.
 _ENOUGH = 2
 
-# Bytes that are looked at together, as words; and how many of such rows, 1 MB, in one call: a thread
-# that looks ahead has to wait for its turn after each.
+# Bytes that are looked at together, as words; and how many of such rows, 1 MB, in one call: a
+# thread that looks ahead has to wait for its turn after each.
 _ROW_BYTES = 4096
 _SCAN_ROWS = 256
 

@@ -12,6 +12,8 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
+from indomer_files.logs import warn
+
 logger = logging.getLogger(__name__)
 
 # In a forked process, older fsspec (2025.3, which datasets 3.6 asks for) waits forever for a thread
@@ -267,7 +269,8 @@ class Store:
                 return read(*args)
             except Exception as error:  # The library of each server has errors of its own.
                 reason = self._reason_to_retry(path, error)
-                logger.warning("%s: %s; trying again in %s s.", path, reason or repr(reason), pause)
+                words = str(reason) or repr(reason)
+                warn(logger, f"{path}: {words}; trying again in {pause} s.")
             time.sleep(pause)
         try:
             return read(*args)

@@ -16,6 +16,7 @@ from typing import Any
 import indomer
 from indomer_files.columns import GEMAPS, OPENFACE
 from indomer_files.errors import naming, system_error_words
+from indomer_files.logs import warn
 from indomer_files.options import check_choice
 from indomer_files.schema import SPLITS
 from indomer_tools.export.folder import part_of
@@ -291,11 +292,10 @@ class _Making:
         n_found = len(self.found.problems)
         if n_found and self.found.tasks:
             lines = self._lines(self.found.problems)
-            logger.warning(
-                "%d problems so far: %s. The rest is found out now; stop it, if you can correct "
-                "these first.",
-                n_found,
-                "; ".join(lines),
+            warn(
+                logger,
+                f"{n_found} problems so far: {'; '.join(lines)}. The rest is found out now; stop "
+                "it, if you can correct these first.",
             )
 
     def _make_clips(self, num_proc: int | None, progress: bool) -> list[Problem]:
@@ -324,7 +324,7 @@ class _Making:
             return
         lines = "; ".join(self._lines(problems))
         if self.on_error == "skip":
-            logger.warning("Left out: %s.", lines)
+            warn(logger, f"Left out: {lines}.")
             return
         details = sorted(f"{KINDS[kind][1]}: {detail}" for kind, detail in problems)
         path = self.work.write_problems(details)

@@ -1,18 +1,21 @@
 """Names and transcripts that paint terminals, break pages or cannot be written: every output."""
 
 import html.parser
+import http.server
 import json
 import logging
 import os
 import re
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 import indomer
 from indomer_files.safe_text import safe_text
+from indomer_files.sources import store
 from indomer_tools.command_line import main
 from indomer_tools.export import export
 from tests.support import release_writers as writers
@@ -284,6 +287,33 @@ def test_logs_are_safe(tmp_path, load, caplog):
     messages = [record.getMessage() for record in caplog.records if "indomer" in record.name]
     assert len(messages) >= 3
     assert not [message for message in messages if not message.isprintable()]
+
+
+class _Unavailable(http.server.BaseHTTPRequestHandler):
+    """A server that tells why it does not answer, in words that paint."""
+
+    def do_GET(self):
+        self.send_response(503, "\x9b2J\x9b31mowned")
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def test_warnings_of_another_attempt_are_safe(load, caplog, monkeypatch):
+    monkeypatch.setattr(store, "RETRY_PAUSES", (0.01, 0.01))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Unavailable) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/\x1b[31mred"
+        with pytest.raises(indomer.IndoMERError, match="in 3 attempts") as raised:
+            load("7_class", address, streaming=True)
+        server.shutdown()
+    messages = [record.getMessage() for record in caplog.records]
+    messages = [message for message in messages if "trying again in" in message]
+    assert len(messages) >= 2 and all("owned" in message for message in messages)
+    assert all(message.isprintable() for message in [*messages, str(raised.value)])
 
 
 # --- Streams that cannot encode -------------------------------------------------------------------
