@@ -5,11 +5,14 @@ without `datasets`: the class that it is mixed into brings that.
 """
 
 import contextlib
+import ctypes
 import inspect
 import json
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -207,11 +210,39 @@ def _is_main_run_again() -> bool:
     )
 
 
+# Threads whose forks end with this process -> C library. Without that, the workers of one that was
+# killed, and what `datasets` has them talk through, wait for ever, and hold the lock of the folder.
+_forking: dict[int, Any] = {}
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    libc = _forking.get(threading.get_ident())
+    if libc is not None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if sys.platform == "linux":
+    os.register_at_fork(after_in_child=_end_with_parent)
+
+
+@contextlib.contextmanager
+def _ending_with_this() -> Iterator[None]:
+    """Context in which processes that this thread forks end when this one is killed."""
+    _forking[threading.get_ident()] = ctypes.CDLL(None) if sys.platform == "linux" else None
+    try:
+        yield
+    finally:
+        del _forking[threading.get_ident()]
+
+
 @contextlib.contextmanager
 def _processes_started(n_processes: int) -> Iterator[None]:
     """Context in which processes that do not start, or end, are an error that says why."""
     try:
-        yield
+        with _ending_with_this() if n_processes > 1 else contextlib.nullcontext():
+            yield
     except (EOFError, ConnectionError, RuntimeError) as error:
         # What `datasets` starts processes with; the first of all is the default.
         module: Any = sys.modules.get("multiprocess", multiprocessing)

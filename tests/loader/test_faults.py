@@ -159,10 +159,25 @@ def test_killed_once_while_preparing_then_prepared_by_fewer_processes(data, tabl
     run.stop_at_bytes(cache, 16_000_000)
     run.kill()
     assert len(list(cache.rglob("*.incomplete/*.arrow"))) == 2
-    # They hold the lock of the folder as long as they are there.
-    run.leave()
     assert_whole(indomer.load_dataset(data_dir=data, cache_dir=cache), tables, cache)
     run.end()
+
+
+def test_what_a_killed_process_started_ends_with_it(data, tmp_path):
+    """Else it may wait for ever for what was killed, with the lock of the folder."""
+    # Once all was written, processes wait for one another.
+    for number in range(6):
+        cache = tmp_path / f"cache{number}"
+        run = Run(load, {"data_dir": data, "cache_dir": cache, "num_proc": 2})
+        run.stop_at_bytes(cache, 25_000_000)
+        run.go_on()
+        time.sleep(0.03 * (number + 1))
+        run.kill()
+        until = time.monotonic() + 10
+        while run.processes() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not run.processes()
+        run.end()
 
 
 def test_killed_worker_is_told_and_made_up_for(data, tables, tmp_path):

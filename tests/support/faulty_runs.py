@@ -57,13 +57,6 @@ class Run:
         self.process.join()
         self._signal(signal.SIGCONT)
 
-    def leave(self, seconds=20):
-        """Let what it started end by itself; workers of `datasets` now and then wait for ever."""
-        until = time.monotonic() + seconds
-        while self.processes() and time.monotonic() < until:
-            time.sleep(0.05)
-        self._signal(signal.SIGKILL)
-
     def go_on(self):
         self._signal(signal.SIGCONT)
 
