@@ -19,6 +19,7 @@ import datasets  # noqa: E402
 
 import indomer  # noqa: E402
 from indomer_files.logs import forget_warnings  # noqa: E402
+from tests.support.browser import chromium, show_page  # noqa: E402, F401
 from tests.support.places import LABELS, ROOT  # noqa: E402
 
 

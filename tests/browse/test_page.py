@@ -13,7 +13,6 @@ import urllib.parse
 import pytest
 
 from indomer_tools.command_line import main
-from tests.support.browser import find_browser
 from tests.support.places import LABELS, ROOT
 from tests.support.release_writers import make_clips, write_release
 
@@ -161,41 +160,10 @@ def test_interrupt_ends_it_without_a_traceback(lively):
 # --- In a browser ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if find_browser() is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=find_browser(),
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(chromium, address):
-    """Open a page; at the end, it has said nothing, and asked no other host."""
-    opened, said, asked = [], [], []
-
-    def open_page(target="/", width=1280, height=860, server=address):
-        context = chromium.new_context(viewport={"width": width, "height": height})
-        opened.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(server + target, wait_until="networkidle")
-        return page
-
-    yield open_page
-    for context in opened:
-        context.close()
-    assert said == []
-    others = [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:"))]
-    assert others == []
+def open_page(show_page, address):
+    """Show a target of the server, or of another one."""
+    return lambda target="/", server=address, **size: show_page(server + target, **size)
 
 
 def clips_of(page):

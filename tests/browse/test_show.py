@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from indomer_tools.command_line import main
-from tests.support import browser
 from tests.support.places import ROOT
 from tests.support.release_writers import make_clips, write_release
 
@@ -72,16 +71,13 @@ def test_page_asks_for_nothing(lively, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.skipif(browser.find_browser() is None, reason="no Chromium is installed")
 @pytest.mark.parametrize("width", [1280, 390])
-def test_page_in_a_browser(lively, tmp_path, width):
+def test_page_in_a_browser(lively, show_page, tmp_path, width):
     pytest.importorskip("matplotlib")
     main(["show", str(lively), "clip_12_Cooking_3", "--html", str(tmp_path / "c.html"), "--quiet"])
-    with browser.Page(tmp_path / "profile", width) as page:
-        page.open(tmp_path / "c.html")
-        assert page.evaluate("document.images[0].naturalWidth") == 1350
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.messages == []
+    page = show_page((tmp_path / "c.html").as_uri(), width)
+    assert page.evaluate("document.images[0].naturalWidth") == 1350
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_clip_that_is_not_there_is_told(lively, capsys):

@@ -7,7 +7,6 @@ import pytest
 
 import indomer_tools
 from indomer_tools.check.html import to_html
-from tests.support.browser import Page, find_browser
 from tests.support.check_faults import (
     edit_csv,
     edit_features,
@@ -44,24 +43,18 @@ def test_html_of_a_clean_release_says_so(clean_dir):
     assert "all is well" in to_html(indomer_tools.check(clean_dir))
 
 
-@pytest.mark.skipif(find_browser() is None, reason="no Chromium: see CONTRIBUTING.md")
 @pytest.mark.parametrize("width", [1200, 390])
-def test_html_in_a_browser(width, html_path, tmp_path):
-    with Page(tmp_path / "profile", width) as page:
-        page.open(html_path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate("document.querySelectorAll('h2').length") >= 6
-        assert page.evaluate("document.querySelectorAll('details').length") == 3
-        first = "document.querySelector('details.error')"
-        examples = f"{first}.querySelector('li').checkVisibility()"
-        assert page.evaluate(examples) is False
-        page.click("details.error > summary")
-        assert page.evaluate(f"{first}.open") is True
-        assert page.evaluate(examples) is True
-        small = "[...document.querySelectorAll('main *')].filter(one => one.children.length == 0 "
-        small += "&& one.textContent.trim() && parseFloat(getComputedStyle(one).fontSize) < 11)"
-        assert page.evaluate(f"{small}.length") == 0
-        bars = "[...document.querySelectorAll('.track i')].map(one => one.offsetWidth)"
-        assert max(page.evaluate(bars)) > 40
-        assert page.messages == []
-        assert [one for one in page.requests if not one.startswith(("file:", "about:"))] == []
+def test_html_in_a_browser(width, html_path, show_page):
+    page = show_page(html_path.as_uri(), width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("h2").count() >= 6
+    assert page.locator("details").count() == 3
+    details = page.locator("details.error").first
+    assert not details.locator("li").first.is_visible()
+    details.locator("summary").click()
+    assert details.locator("li").first.is_visible()
+    small = "[...document.querySelectorAll('main *')].filter(one => one.children.length == 0 "
+    small += "&& one.textContent.trim() && parseFloat(getComputedStyle(one).fontSize) < 11)"
+    assert page.evaluate(f"{small}.length") == 0
+    bars = "[...document.querySelectorAll('.track i')].map(one => one.offsetWidth)"
+    assert max(page.evaluate(bars)) > 40

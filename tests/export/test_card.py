@@ -11,7 +11,7 @@ from huggingface_hub import DatasetCard
 
 import indomer
 from indomer_files import schema
-from tests.support import browser, card_browser
+from tests.support import card_page
 from tests.support import release_writers as writers
 from tests.support.card_readers import (
     DUMMY,
@@ -246,25 +246,22 @@ def test_snippets_of_the_card_run(dummy_export, monkeypatch, capsys):
 # --- In a browser -------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(browser.find_browser() is None, reason="no Chromium is installed")
 @pytest.mark.parametrize("width", [1280, 390])
-def test_card_in_a_browser(dummy_export, tmp_path, width):
+def test_card_in_a_browser(dummy_export, show_page, width):
     pytest.importorskip("markdown_it")
     pytest.importorskip("matplotlib")
-    html = card_browser.to_html((dummy_export / "README.md").read_text(encoding="utf-8"))
+    html = card_page.to_html((dummy_export / "README.md").read_text(encoding="utf-8"))
     path = dummy_export / "card.html"
     path.write_text(html, encoding="utf-8")
-    with browser.Page(tmp_path / "profile", width) as page:
-        page.open(path)
-        shown = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
-        assert len(shown) == 4
-        assert all(pixels == 1600 and n_letters > 80 for pixels, n_letters in shown)
-        assert page.evaluate("document.querySelectorAll('table').length") == 7
-        # Nothing is wider than the window; wide tables scroll by themselves.
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        colours = []
-        for is_dark in (False, True):
-            card_browser.set_dark(page, is_dark)
-            colours.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-        assert len(set(colours)) == 2
-        assert page.messages == []
+    page = show_page(path.as_uri(), width)
+    shown = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
+    assert len(shown) == 4
+    assert all(pixels == 1600 and n_letters > 80 for pixels, n_letters in shown)
+    assert page.locator("table").count() == 7
+    # Nothing is wider than the window; wide tables scroll by themselves.
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    colours = set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        colours.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(colours) == 2

@@ -1,132 +1,55 @@
-"""A real headless Chromium, driven through two pipes: nothing to install but the browser."""
+"""Pages in a real headless Chromium: fixtures of `tests/conftest.py`."""
 
-import json
-import os
 import shutil
-import subprocess
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+import pytest
 
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-pipe",
-)
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# What pages of this project may ask for: themselves, and servers of these tests.
+_OWN = ("file:", "data:", "about:", "http://127.0.0.1:")
 
 
 def find_browser():
     """Path of a Chromium, or None."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
-class Page:
-    """One page of a new browser; use it in a `with`.
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; the test is skipped where there is none, or nothing to drive it."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if find_browser() is None:
+        pytest.skip("no Chromium: see CONTRIBUTING.md")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=find_browser(),
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
+        yield browser
+        browser.close()
 
-    Args:
-        profile: A new folder for what the browser writes.
-        width, height: Size of the window in CSS pixels.
 
-    Attributes:
-        messages: Console messages, exceptions and log entries so far.
-        requests: Addresses that were asked for so far.
+@pytest.fixture
+def show_page(chromium):
+    """Show an address in a window of its own; at the end, no page has said or asked anything.
+
+    `show_page(address, width=1280, height=860)` gives playwright's page.
     """
+    opened, said, asked = [], [], []
 
-    def __init__(self, profile, width, height=900):
-        self.messages, self.requests = [], []
-        to_browser, self._out = os.pipe()
-        self._in, from_browser = os.pipe()
-        # The browser reads commands from descriptor 3 and answers on 4.
-        shell = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
-        command = [find_browser(), *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        self._browser = subprocess.Popen(
-            ["bash", "-c", shell, *command],
-            pass_fds=(to_browser, from_browser),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_browser)
-        os.close(from_browser)
-        self._buffer, self._number, self._session = b"", 0, None
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self._call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self._call(f"{domain}.enable")
-        self._call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=width < 600,
-        )
+    def show_page(address, width=1280, height=860):
+        context = chromium.new_context(viewport={"width": width, "height": height})
+        opened.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address, wait_until="networkidle")
+        return page
 
-    def open(self, path):
-        """Load a local file and wait until it is there."""
-        self._call("Page.navigate", url=path.as_uri())
-        while self.evaluate("document.readyState") != "complete":
-            pass
-
-    def evaluate(self, expression):
-        """Value of a JavaScript expression."""
-        answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def click(self, selector):
-        """Press and release the mouse in the middle of an element."""
-        x, y = self.evaluate(
-            f"(() => {{ const element = document.querySelector({selector!r});"
-            "element.scrollIntoView({block: 'center'});"
-            "const box = element.getBoundingClientRect();"
-            "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
-        )
-        for kind in ("mousePressed", "mouseReleased"):
-            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-
-    def _call(self, method, **params):
-        self._number += 1
-        command = {"id": self._number, "method": method, "params": params}
-        if self._session:
-            command["sessionId"] = self._session
-        os.write(self._out, json.dumps(command).encode() + b"\0")
-        while True:
-            message = self._receive()
-            if message.get("id") == self._number:
-                assert "error" not in message, message
-                return message["result"]
-            self._note(message)
-
-    def _receive(self):
-        while b"\0" not in self._buffer:
-            content = os.read(self._in, 1 << 16)
-            if not content:
-                raise RuntimeError("the browser has ended")
-            self._buffer += content
-        message, _, self._buffer = self._buffer.partition(b"\0")
-        return json.loads(message)
-
-    def _note(self, message):
-        method, params = message.get("method"), message.get("params")
-        if method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
-            self.messages.append(params)
-        elif method == "Network.requestWillBeSent":
-            self.requests.append(params["request"]["url"])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        os.close(self._out)
-        try:
-            self._browser.wait(10)
-        except subprocess.TimeoutExpired:
-            self._browser.kill()
-            self._browser.wait()
-        os.close(self._in)
+    yield show_page
+    for context in opened:
+        context.close()
+    assert said == []
+    assert [address for address in asked if not address.startswith(_OWN)] == []

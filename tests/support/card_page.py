@@ -1,6 +1,5 @@
 """A card as a page of the Hub or of GitHub shows it: Markdown to HTML, in light and in dark."""
 
-import base64
 import re
 
 _STYLE = """
@@ -45,15 +44,3 @@ def to_html(card):
         f'<link rel="icon" href="data:,"><style>{_STYLE}</style>'
         f"<main>{markdown.render(body_of(card))}</main></html>"
     )
-
-
-def set_dark(page, is_dark):
-    """Ask a `browser.Page` for the dark or the light form."""
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
-    page._call("Emulation.setEmulatedMedia", features=[scheme])
-
-
-def screenshot(page, path):
-    """Write the whole page as PNG."""
-    options = {"format": "png", "captureBeyondViewport": True}
-    path.write_bytes(base64.b64decode(page._call("Page.captureScreenshot", **options)["data"]))
