@@ -3,8 +3,11 @@
 import concurrent.futures
 import contextlib
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
 
 import indomer
 
@@ -46,7 +49,7 @@ def worker_processes(
     context = multiprocessing.get_context("spawn")
     has_begun = context.Event()
     pool = concurrent.futures.ProcessPoolExecutor(
-        num_proc, mp_context=context, initializer=has_begun.set
+        num_proc, mp_context=context, initializer=_begin, initargs=(has_begun,)
     )
     try:
         yield pool
@@ -61,6 +64,20 @@ def worker_processes(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin(has_begun: Event) -> None:
+    """In a new process: say so, and see to it that it does not outlive the one that started it."""
+    has_begun.set()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # One that was killed sends no more tasks: without this, its workers would wait for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _was_killed(pool: concurrent.futures.Executor) -> bool:

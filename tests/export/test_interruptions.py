@@ -7,12 +7,14 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 import indomer
 from indomer_tools.export import export, planned, write_shard
 from tests.support.export_writers import run_python, write_release
+from tests.support.faulty_runs import Run
 from tests.support.release_writers import contents
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("without_figures")]
@@ -90,6 +92,28 @@ def test_killed_process_is_told(release, tmp_path):
         export(release, tmp_path / "out", num_proc=1)
     killer.join()
     assert not (tmp_path / "out").exists()
+
+
+def export_by_two(release, out):
+    export(release, out, num_proc=2)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="needs Linux: looks processes up in /proc"
+)
+@pytest.mark.parametrize("seconds", [0.1, 0.7])
+def test_what_a_killed_export_started_ends_with_it(release, tmp_path, seconds):
+    run = Run(export_by_two, release, tmp_path / "out")
+    while run.process.is_alive() and len(run.processes()) < 2:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    assert run.process.is_alive()
+    run.kill()
+    until = time.monotonic() + 20
+    while run.processes() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not run.processes()
+    run.end()
 
 
 def test_finish_names_missing_shards(release, tmp_path):
