@@ -187,8 +187,10 @@ class NumpyObjects:
     def _fill(
         self, array: Array, shape: object, dtype: object, fortran: bool, payload: object
     ) -> Array:
-        if type(dtype) is not DType or (dtype.code, dtype.order) not in _DTYPES:
-            self._refuse_dtype("a dtype of numbers", dtype)
+        if type(dtype) is not DType:
+            self._window.refuse(f"expected a dtype of numbers, found {describe(dtype)}")
+        if (dtype.code, dtype.order) not in _DTYPES:
+            self._refuse_dtype("a dtype of numbers", dtype.code)
         most = self._rules.limits.max_values
         if (
             not isinstance(shape, FlatTuple)
@@ -220,19 +222,17 @@ class NumpyObjects:
     def _call_dtype(self, code: object, align: object, copy: object) -> DType:
         code = self.text_of(code, "a dtype")
         if code not in _NUMBER_CODES and not _TEXT_CODE.fullmatch(code):
-            self._refuse_dtype(f"a dtype of numbers ({', '.join(_NUMBER_CODES)})", DType(code))
+            self._refuse_dtype(f"a dtype of numbers ({', '.join(_NUMBER_CODES)})", code)
         if align not in (False, 0) or copy not in (True, 1):
             self._window.refuse("expected a plain dtype")
         return DType(code)
 
-    def _refuse_dtype(self, expected: str, found: object) -> NoReturn:
+    def _refuse_dtype(self, expected: str, code: str) -> NoReturn:
         """Refuse what is no dtype of features; one that honest files have, with a way out."""
-        code = found.code if type(found) is DType else ""
         advice = None
         if _OTHER_CODES.fullmatch(code) or _TEXT_CODE.fullmatch(code):
             advice = f"Nothing was run. {self._rules.other_dtype_advice}"
-        words = repr(code[:40]) if code else describe(found)
-        self._window.refuse(f"expected {expected}, found {words}", advice)
+        self._window.refuse(f"expected {expected}, found {code[:40]!r}", advice)
 
     def _build_dtype(self, dtype: DType, state: object) -> None:
         """State: version, order, subarray, names, fields, size, alignment, flags[, metadata]."""

@@ -12,8 +12,6 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from indomer_files.logs import warn
-
 logger = logging.getLogger(__name__)
 
 # In a forked process, older fsspec (2025.3, which datasets 3.6 asks for) waits forever for a thread
@@ -269,8 +267,9 @@ class Store:
                 return read(*args)
             except Exception as error:  # The library of each server has errors of its own.
                 reason = self._reason_to_retry(path, error)
-                words = str(reason) or repr(reason)
-                warn(logger, f"{path}: {words}; trying again in {pause} s.")
+                # Servers choose these words; an error's message is one that terminals may show.
+                words = f"{path}: {str(reason) or repr(reason)}; trying again in {pause} s."
+                logger.warning("%s", self.error(words))
             time.sleep(pause)
         try:
             return read(*args)
