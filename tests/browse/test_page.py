@@ -123,6 +123,7 @@ def test_labels_alone_are_served(serve):
     assert "1 to 40 of 1,208 clips" in ask(address, "/?odd=disagree")[2].decode()
 
 
+@pytest.mark.slow
 def test_export_is_served(serve, lively, tmp_path):
     main(["export", str(lively), str(tmp_path / "out"), "--trim-padding", "--quiet"])
     address = serve(tmp_path / "out")
@@ -237,7 +238,14 @@ def test_film_and_sound_play(open_page, clip, kind):
     assert page.evaluate(PLAYED, kind) > 0.2
 
 
-@pytest.mark.parametrize("target", ["/", "/?clip=clip_4_Opinions_1", "/?q=nothing+at+all"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/?clip=clip_4_Opinions_1",
+        pytest.param("/", marks=pytest.mark.slow),
+        pytest.param("/?q=nothing+at+all", marks=pytest.mark.slow),
+    ],
+)
 def test_narrow_page_has_no_sideways_scroll(open_page, target):
     page = open_page(target, width=390, height=844)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -271,6 +279,7 @@ def test_hostile_transcripts_are_text(open_page, serve, tmp_path):
 # --- As a Space -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_space_shows_an_export(lively, tmp_path):
     main(["export", str(lively), str(tmp_path / "export"), "--trim-padding", "--quiet"])
     for name in ("app.py", "requirements.txt", "README.md", "Dockerfile"):

@@ -117,7 +117,12 @@ def test_values_that_are_no_numbers_are_gaps(example):
 
 @pytest.mark.parametrize(
     "text",
-    [r"$\frac{1}{0}$ dan \$ {", "senang \U0001f600 \u202eterbalik", "kata " * 900, "x" * 5000],
+    [
+        r"$\frac{1}{0}$ dan \$ {",
+        "senang \U0001f600 \u202eterbalik",
+        pytest.param("kata " * 900, marks=pytest.mark.slow),
+        pytest.param("x" * 5000, marks=pytest.mark.slow),
+    ],
 )
 def test_any_transcript_is_drawn_as_it_is(text, example):
     with warnings.catch_warnings():
@@ -127,6 +132,7 @@ def test_any_transcript_is_drawn_as_it_is(text, example):
     assert figure.get_size_inches()[1] < 12
 
 
+@pytest.mark.slow
 def test_nothing_of_matplotlib_is_changed():
     code = (
         "import sys, matplotlib\n"

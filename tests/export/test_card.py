@@ -55,9 +55,9 @@ def test_load_dataset_of_the_folder_gives_what_the_loader_gives(
     ("write", "options"),
     [
         (None, {}),
-        (None, {"trim_padding": True}),
-        (None, {"modalities": ("text",)}),
-        (without_some_features, {"on_missing": "empty"}),
+        pytest.param(None, {"trim_padding": True}, marks=pytest.mark.slow),
+        pytest.param(None, {"modalities": ("text",)}, marks=pytest.mark.slow),
+        pytest.param(without_some_features, {"on_missing": "empty"}, marks=pytest.mark.slow),
         (without_some_features, {"on_missing": "empty", "trim_padding": True}),
         (without_some_features, {"on_missing": "skip"}),
         (without_most_features, {"on_missing": "empty"}),
@@ -203,7 +203,15 @@ def test_columns_table_lists_every_column(dummy_export):
     assert found["label"] == "class, 7 names"
 
 
-@pytest.mark.parametrize("modalities", [("text",), ("audio",), ("text", "video"), ("video",)])
+@pytest.mark.parametrize(
+    "modalities",
+    [
+        ("audio",),
+        ("text", "video"),
+        pytest.param(("text",), marks=pytest.mark.slow),
+        pytest.param(("video",), marks=pytest.mark.slow),
+    ],
+)
 def test_card_of_some_modalities_loads(modalities, tmp_path, load_export):
     folder = make(tmp_path / "out", config="3_class", modalities=modalities)
     card = DatasetCard.load(folder / "README.md")

@@ -62,6 +62,7 @@ def push(release, out, endpoint):
     return run_python(code, *arguments, HF_TOKEN=_TOKEN, **environment)
 
 
+@pytest.mark.slow
 def test_push_uploads_the_files(release, tmp_path):
     with hub_server.serving() as hub:
         # Of an earlier export with other shards.
@@ -78,6 +79,7 @@ def test_push_uploads_the_files(release, tmp_path):
     assert not any(_TOKEN.encode() in content for content in files.values())
 
 
+@pytest.mark.slow
 def test_push_that_is_refused_leaves_the_folder(release, tmp_path):
     with hub_server.serving(refused=True) as hub:
         run = push(release, tmp_path / "out", hub.url)

@@ -118,6 +118,7 @@ def test_mlcroissant_reads_the_responsible_fields(published):
     assert any("real people" in one for one in metadata.personal_sensitive_information)
 
 
+@pytest.mark.slow
 def test_card_is_the_same_in_every_process(exported, tmp_path):
     """Sets have another order in each."""
     written = []

@@ -107,7 +107,7 @@ _STRANGER = """
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_export_loads_where_indomer_is_not_installed(exported, release, load, tmp_path):
     run = run_python(_STRANGER, exported, tmp_path / "cache", PYTHONPATH="")
     assert run.returncode == 0, run.stderr

@@ -175,7 +175,7 @@ def test_shards_of_another_frame_are_not_kept(tmp_path, without_figures):
     assert speakers == ["Budi", "Siti"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_processes_write_them(option, folder, tmp_path, without_figures):
     other = indomer_tools.export(
         DUMMY, tmp_path / "out", modalities=("text",), extra_columns=option,

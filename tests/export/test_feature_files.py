@@ -46,7 +46,7 @@ def own(labels, tmp_path):
     }
 
 
-@pytest.mark.parametrize("num_proc", [None, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("num_proc", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_export_has_the_rows_of_the_loader(labels, own, load, tmp_path, num_proc):
     out = tmp_path / "out"
     indomer_tools.export(labels, out, feature_files=own, num_proc=num_proc)

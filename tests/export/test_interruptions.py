@@ -101,7 +101,7 @@ def export_by_two(release, out):
 @pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="needs Linux: looks processes up in /proc"
 )
-@pytest.mark.parametrize("seconds", [0.1, 0.7])
+@pytest.mark.parametrize("seconds", [pytest.param(0.1, marks=pytest.mark.slow), 0.7])
 def test_what_a_killed_export_started_ends_with_it(release, tmp_path, seconds):
     run = Run(export_by_two, release, tmp_path / "out")
     while run.process.is_alive() and len(run.processes()) < 2:

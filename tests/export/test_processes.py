@@ -47,7 +47,7 @@ def run(arguments, text=None):
     )
 
 
-@pytest.mark.parametrize("is_file", [True, False])
+@pytest.mark.parametrize("is_file", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_unguarded_program_is_told_what_to_do(tmp_path, is_file):
     program, out = tmp_path / "program.py", tmp_path / "out"
     program.write_text(UNGUARDED, encoding="utf-8")

@@ -81,7 +81,7 @@ def test_cache_tells_options_apart(load, data, tmp_path, option):
     assert len(arrow_files(tmp_path)) == 4
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_cache_tells_versions_of_the_loader_apart(data, tmp_path):
     code = (
         "import sys, indomer; builder = indomer.IndoMER(config_name='7_class', "

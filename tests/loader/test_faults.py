@@ -1,6 +1,7 @@
 """Faults that happen to files, disks and processes, each made to happen."""
 
 import errno
+import gc
 import os
 import random
 import re
@@ -257,7 +258,14 @@ def test_configs_and_options_prepared_at_once_in_one_cache(data, tables, tmp_pat
 
 
 @pytest.mark.parametrize("num_proc", [None, 2])
-@pytest.mark.parametrize("size", ["16k", "2m", "20m"])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param("16k", marks=pytest.mark.slow),
+        "2m",
+        pytest.param("20m", marks=pytest.mark.slow),
+    ],
+)
 def test_disk_full_is_told_and_made_up_for(data, tables, tmp_path, size, num_proc):
     with small_disk(tmp_path / "disk", size) as disk:
         cache = disk / "cache"
@@ -341,12 +349,16 @@ def test_file_changed_while_streaming_is_told(copy, other_data, file, change):
 
 
 @pytest.mark.parametrize("file", USED[::3])
-def test_file_changed_before_workers_read_it_is_told(copy, other_data, file):
+def test_file_changed_before_workers_read_it_is_told(copy, other_data, file, monkeypatch):
     torch_data = pytest.importorskip("torch.utils.data")
+    # PyTorch waits so long for a worker that has failed.
+    monkeypatch.setattr(torch_data._utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
     dataset = indomer.load_dataset(data_dir=copy, split="train", streaming=True)
     rename_over(copy / file, other_data / file)
     with pytest.raises(Exception, match=f"IndoMERError.*{Path(file).name}.*changed"):
         list(torch_data.DataLoader(dataset.with_format("torch"), batch_size=None, num_workers=1))
+    # It waits when the loader is collected.
+    gc.collect()
 
 
 def test_file_changed_between_epochs_is_told(copy, other_data):
@@ -359,7 +371,7 @@ def test_file_changed_between_epochs_is_told(copy, other_data):
 
 
 @pytest.mark.parametrize("change", [rename_over, write_over, cut])
-@pytest.mark.parametrize("num_proc", [None, 2])
+@pytest.mark.parametrize("num_proc", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_file_changed_while_preparing_is_told(copy, other_data, tmp_path, num_proc, change):
     cache = tmp_path / "cache"
     options = {"data_dir": copy, "cache_dir": cache, "num_proc": num_proc}

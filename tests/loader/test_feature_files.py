@@ -61,7 +61,7 @@ def digest_of(rows):
 # --- One release in all formats -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("padded", [None, "end", "start"])
+@pytest.mark.parametrize("padded", [None, pytest.param("end", marks=pytest.mark.slow), "start"])
 def test_all_formats_give_equal_rows(padded, labels, load, tmp_path):
     true, stored = make_arrays(clip_names(labels), padded=padded)
     digests = {}
@@ -86,7 +86,7 @@ def test_all_formats_give_equal_rows(padded, labels, load, tmp_path):
         assert len(set(by_format.values())) == 1, (trim_padding, by_format)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @FORMATS
 def test_workers_read_every_clip_once(write, labels, load, tmp_path):
     data = pytest.importorskip("torch").utils.data

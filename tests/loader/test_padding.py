@@ -133,7 +133,13 @@ def test_processes_find_the_same(load, releases):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("options", [{}, {"trim_padding": True}], ids=["as released", "trimmed"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="as released"),
+        pytest.param({"trim_padding": True}, id="trimmed", marks=pytest.mark.slow),
+    ],
+)
 def test_exports_are_the_same(tmp_path, releases, options):
     rows = []
     for release in releases:

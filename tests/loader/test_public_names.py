@@ -72,7 +72,7 @@ def test_script_without_its_package_says_what_to_run(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("found", ["0.0.1", "99.0.0"])
+@pytest.mark.parametrize("found", ["0.0.1", pytest.param("99.0.0", marks=pytest.mark.slow)])
 def test_script_with_a_package_of_another_version_says_what_to_run(tmp_path, found):
     shutil.copy(ROOT / "indomer.py", tmp_path)
     shutil.copytree(ROOT / "indomer_files", tmp_path / "indomer_files")
@@ -86,7 +86,7 @@ def test_script_with_a_package_of_another_version_says_what_to_run(tmp_path, fou
     assert "pip install ." in last
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_cache_key_covers_the_package(tmp_path, dummy_dir):
     code = (
         "import indomer; builder = indomer.IndoMER(config_name='7_class', "

@@ -77,7 +77,11 @@ def assert_every_clip_once(rows, data, name, split="train", trim=False, ordered=
 @pytest.mark.parametrize(
     ("name", "trim", "num_proc"),
     # 13 clips make 12 shards: the last number is more than there are.
-    [("7_class", False, 2), ("3_class", True, 4), ("7_class", True, 13)],
+    [
+        ("7_class", False, 2),
+        ("3_class", True, 4),
+        pytest.param("7_class", True, 13, marks=pytest.mark.slow),
+    ],
 )
 def test_num_proc_writes_the_rows_of_the_files_in_their_order(load, data, name, trim, num_proc):
     dataset = load(name, data, trim_padding=trim, num_proc=num_proc).with_format("numpy")
@@ -121,7 +125,7 @@ def test_num_proc_with_spawned_processes(load, data, tmp_path):
         ("3_class", "train", True, 2, "fork"),
         ("7_class", "train", False, 4, "fork"),
         ("7_class", "validation", True, 14, "fork"),
-        ("7_class", "train", True, 2, "spawn"),
+        pytest.param("7_class", "train", True, 2, "spawn", marks=pytest.mark.slow),
     ],
 )
 def test_dataloader_workers_give_every_clip_once(stream, data, name, split, trim, workers, context):
@@ -147,7 +151,15 @@ def test_dataloader_workers_that_stay_give_every_clip_once_in_each_epoch(stream,
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize(("world_size", "trim"), [(2, False), (3, True), (4, False), (5, True)])
+@pytest.mark.parametrize(
+    ("world_size", "trim"),
+    [
+        (2, False),
+        (3, True),
+        pytest.param(4, False, marks=pytest.mark.slow),
+        pytest.param(5, True, marks=pytest.mark.slow),
+    ],
+)
 def test_nodes_and_their_workers_give_every_clip_once(stream, data, world_size, trim, workers):
     torch_data = pytest.importorskip("torch.utils.data")
     rows = []

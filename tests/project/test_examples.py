@@ -397,7 +397,7 @@ def test_text_baseline_takes_a_list_of_configs(tmp_path, own_cache, capsys):
     assert "Did you mean '7_class'" in capsys.readouterr().err
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_notebook_of_a_first_look_runs(tmp_path):
     """Every cell, from the folder that it lies in; it is kept without what it shows."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")

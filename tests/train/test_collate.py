@@ -217,7 +217,9 @@ class SharingCollator(PaddingCollator):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("n_workers, start", [(0, None), (2, "fork"), (2, "spawn")])
+@pytest.mark.parametrize(
+    "n_workers, start", [(0, None), (2, "fork"), pytest.param(2, "spawn", marks=pytest.mark.slow)]
+)
 def test_loader_gives_the_reference(n_workers, start, train, clips):
     options = {"num_workers": n_workers, "multiprocessing_context": start}
     loader = loader_of(torch_dataset(train), batch_size=4, collate_fn=SharingCollator(), **options)

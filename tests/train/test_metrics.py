@@ -76,7 +76,7 @@ def test_no_answer_is_wrong_and_no_class():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("groups", [None, np.arange(60) // 4])
+@pytest.mark.parametrize("groups", [pytest.param(None, marks=pytest.mark.slow), np.arange(60) // 4])
 def test_interval_is_that_of_resampling_clips_or_groups(groups):
     labels, predictions = guesses(60)
     low, high = evaluate(

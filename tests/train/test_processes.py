@@ -106,6 +106,7 @@ def clips_of(epochs):
     return list(itertools.chain(*itertools.chain(*epochs)))
 
 
+@pytest.mark.slow
 def test_two_processes_train_and_go_on(run):
     """The heart of the matrix."""
     cells = ("prepared-0", "streamed-2")

@@ -114,7 +114,7 @@ def _digests(features, names):
 
 @FORMATS
 @pytest.mark.long
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_other_processes_read_the_same(write, method, tmp_path):
     if write is WRITERS["pickle"]:
         pytest.skip("a FeatureFile is opened anew, not sent")

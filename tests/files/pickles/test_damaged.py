@@ -22,8 +22,10 @@ TEXT_PROTOCOLS = (0, 1, 2)  # bytes are written as text
 FIXED = settings(deadline=None, derandomize=True, max_examples=150)
 
 
-@pytest.mark.parametrize("case", ["plain", "empty", "extra_keys", "alike"])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    "case", ["plain", "empty", pytest.param("extra_keys", marks=pytest.mark.slow), "alike"]
+)
+@pytest.mark.parametrize("protocol", [pytest.param(0, marks=pytest.mark.slow), *PROTOCOLS[1:]])
 def test_pickle_cut_at_any_byte_raises(case, protocol):
     pickled = WRITERS["c"](CASES[case](), protocol)
     for length in range(len(pickled)):
@@ -47,7 +49,10 @@ DAMAGED = [
     if case == "one_row" or protocol >= 4
 ]
 # Of these, many opcodes are walked through again for every byte.
-LONGEST = [("c", "one_row", 0), ("c", "alike", 4), ("c", "alike", 5), ("optimized", "alike", 4)]
+LONGEST = [
+    *(("c", "one_row", protocol) for protocol in (0, 1, 2, 3)),
+    *((writer, "alike", protocol) for writer in ("c", "optimized") for protocol in (4, 5)),
+]
 DAMAGED_ANYWHERE = [
     pytest.param(
         *row.values,
@@ -136,7 +141,7 @@ def test_opcode_on_an_empty_stack_raises(name):
             read_bytes(before + EVERY_OPCODE[name] + b".")
 
 
-@pytest.mark.parametrize("protocol", [0, 4])
+@pytest.mark.parametrize("protocol", [pytest.param(0, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize("indexed", [False, True])
 def test_file_that_shrinks_while_open_raises(protocol, indexed, tmp_path):
     # Reading past the end of a mapped file would kill the process with SIGBUS.

@@ -75,7 +75,9 @@ def test_repeated_entries_are_not_walked_through(monkeypatch):
 
 @pytest.mark.long
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("n_clips", [3, 4, 5, 999, 1000, 1001, 1004, 2600])
+@pytest.mark.parametrize(
+    "n_clips", [3, 4, 5, 999, 1000, 1001, 1004, pytest.param(2600, marks=pytest.mark.slow)]
+)
 def test_any_number_of_clips_reads(protocol, n_clips):
     assert_reads_as_pickled(make_entries(n_clips), protocol)
 

@@ -79,9 +79,22 @@ def test_written_pickle_reads_as_pickle_load_does(case, writer, protocol, tmp_pa
 
 # Picklers write a list in batches of 1,000, with a lone APPEND where one item is left.
 @pytest.mark.long
-@pytest.mark.parametrize("n_clips", [1, 2, 999, 1000, 1001, 1002, 2000, 2001, 2500])
+@pytest.mark.parametrize(
+    "n_clips",
+    [
+        1,
+        2,
+        999,
+        1000,
+        1001,
+        pytest.param(1002, marks=pytest.mark.slow),
+        pytest.param(2000, marks=pytest.mark.slow),
+        pytest.param(2001, marks=pytest.mark.slow),
+        pytest.param(2500, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("writer", ["c", "python"])
+@pytest.mark.parametrize("writer", ["c", pytest.param("python", marks=pytest.mark.slow)])
 def test_many_clips_read_in_order(writer, protocol, n_clips):
     entries = clips(*(feature("<f4", 1, 2, start=i) for i in range(n_clips)))
     assert_same(read_bytes(WRITERS[writer](entries, protocol)), by_name(entries))

@@ -36,7 +36,7 @@ def load(hub, repo, **options):
     return indomer.load_dataset(data_dir=address, storage_options=storage_options, **options)
 
 
-@pytest.mark.parametrize("repo", ["private", "gated"])
+@pytest.mark.parametrize("repo", ["private", pytest.param("gated", marks=pytest.mark.slow)])
 def test_token_is_used(hub, repo, tmp_path):
     stream = load(hub, repo, split="train", streaming=True, token=READER)
     assert len(list(stream)) == 5

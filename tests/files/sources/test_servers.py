@@ -147,7 +147,7 @@ def test_http_streams_the_rows_of_the_folder(served, tmp_path, load, order, auto
         assert_same_rows(found, expected)
 
 
-@pytest.mark.parametrize("num_proc", [None, 2])
+@pytest.mark.parametrize("num_proc", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_http_prepares_the_rows_of_the_folder(server, served, load, num_proc):
     address = f"{server.url}/reversed"
     found = load("7_class", address, split="train", trim_padding=True, num_proc=num_proc)
@@ -156,7 +156,14 @@ def test_http_prepares_the_rows_of_the_folder(server, served, load, num_proc):
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-@pytest.mark.parametrize("release", ["reversed", "mixed", "swapped"])
+@pytest.mark.parametrize(
+    "release",
+    [
+        "reversed",
+        pytest.param("mixed", marks=pytest.mark.slow),
+        pytest.param("swapped", marks=pytest.mark.slow),
+    ],
+)
 def test_s3_gives_the_rows_of_the_folder(bucket, load, streaming, release):
     address = f"{bucket.url}/{release}"
     options = {"split": "train", "streaming": streaming, "trim_padding": True}
@@ -165,7 +172,8 @@ def test_s3_gives_the_rows_of_the_folder(bucket, load, streaming, release):
     assert_same_rows(found, expected)
 
 
-@pytest.mark.parametrize("num_proc", [None, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("num_proc", [None, 2])
 def test_http_export_is_that_of_the_folder(server, served, tmp_path, num_proc):
     options = {"config": "7_class", "trim_padding": True, "num_proc": num_proc}
     found = export(f"{server.url}/reversed", tmp_path / "found", **options)
@@ -330,8 +338,8 @@ def test_s3_files_are_joined_before_clips_are_fetched(bucket, load):
     # Longer ones lie outside of the frames of a pickle, and can be foretold.
     [(4, 2), (5, 920), (1002, 2), (1002, 200), (1000, 920), (1003, 920)],
 )
-@pytest.mark.parametrize("protocol", [4, 5])
-@pytest.mark.parametrize("module", ["_pickle", "pickle"])
+@pytest.mark.parametrize("protocol", [pytest.param(4, marks=pytest.mark.slow), 5])
+@pytest.mark.parametrize("module", ["_pickle", pytest.param("pickle", marks=pytest.mark.slow)])
 def test_clips_on_a_server_without_ranges_take_few_requests(
     tmp_path, n_clips, n_frames, protocol, module
 ):
