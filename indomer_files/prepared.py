@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import inspect
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -20,10 +21,16 @@ from typing import Any
 import pyarrow as pa
 
 from indomer_files.errors import IndoMERError, is_disk_full
+from indomer_files.logs import warn
 from indomer_files.tables import BATCH_ROWS, remove_tables
 from indomer_files.versions import check_arrays_are_readable
 
+logger = logging.getLogger(__name__)
+
 _INFO_FILE = "dataset_info.json"
+
+# Seconds to wait for another process before it is told.
+PATIENCE = 10.0
 
 _GUARD_ADVICE = (
     "Where Python starts processes anew (spawn and forkserver: macOS, Windows, and Linux from "
@@ -75,9 +82,23 @@ class PreparedTables(_Builder):
                 f"num_proc={n_processes}: a process that was started to prepare tables runs the "
                 f"program again that started it. {_GUARD_ADVICE}"
             )
-        super().download_and_prepare(output_dir, *args, **options)
+        # Two of them would write to the same folder: the second waits, which may take long.
+        self._waiting = threading.Timer(PATIENCE, _tell_of_waiting, [folder])
+        self._waiting.daemon = True
+        self._waiting.start()
+        try:
+            super().download_and_prepare(output_dir, *args, **options)
+        finally:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        # Builders are sent to other processes, which a timer cannot be.
+        if "_waiting" in vars(self):
+            self._waiting.cancel()
+            del self._waiting
 
     def _download_and_prepare(self, *args: Any, **options: Any) -> None:
+        self._stop_waiting()
         # `datasets` goes on in the folder of a run that was killed: tables written by another
         # number of processes would stay in the cache for good.
         if self._output_dir.endswith(".incomplete") and os.path.isdir(self._output_dir):
@@ -190,6 +211,14 @@ def _damage(folder: str) -> str:
         return f"{_INFO_FILE} is damaged ({type(error).__name__}: {error})"
     is_whole = sizes and all(isinstance(size, int) for size in sizes)
     return "" if is_whole else f"{_INFO_FILE} is damaged (it names no splits)"
+
+
+def _tell_of_waiting(folder: str) -> None:
+    warn(
+        logger,
+        f"{folder}: waiting for another process that prepares these tables. If none should be at "
+        "work, look for one that hangs, and end it.",
+    )
 
 
 def _damaged(folder: str, what: str) -> IndoMERError:

@@ -9,12 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 import indomer
+from indomer_files import prepared
 from indomer_tools.export import export
 from tests.support.faulty_runs import (
     Run,
@@ -179,6 +181,28 @@ def test_what_a_killed_process_started_ends_with_it(data, tmp_path):
             time.sleep(0.01)
         assert not run.processes()
         run.end()
+
+
+def test_wait_for_another_process_is_told(data, tables, tmp_path, monkeypatch, caplog):
+    """One that was stopped, or hangs, would else be waited for without a word."""
+    monkeypatch.setattr(prepared, "PATIENCE", 0.2)
+    cache = tmp_path / "cache"
+    options = {"data_dir": data, "cache_dir": cache}
+    run = Run(load, options)
+    run.stop_at_bytes(cache, 2_000_000)
+    release = threading.Timer(1, run.go_on)
+    release.start()
+    assert_whole(indomer.load_dataset(**options), tables, cache)
+    release.join()
+    told = [text for text in caplog.messages if "waiting for another process" in text]
+    assert len(told) == 1 and str(cache) in told[0]
+    run.end()
+    # One that is at work itself waits for nobody, however long that takes.
+    caplog.clear()
+    indomer.load_dataset(**options, download_mode="force_redownload", num_proc=2)
+    indomer.load_dataset(**options)
+    time.sleep(0.3)
+    assert not [text for text in caplog.messages if "waiting" in text]
 
 
 def test_killed_worker_is_told_and_made_up_for(data, tables, tmp_path):
