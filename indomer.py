@@ -151,7 +151,7 @@ _SENTIMENT_NAMES = {"id": SENTIMENTS, "en": SENTIMENTS_EN}
 # What the cache entry is not named after, or in another way.
 _NOT_IN_TABLES = (
     "name", "version", "data_dir", "data_files", "description", "source_options", "sources",
-    "extra_columns", "extra",
+    "extra_columns", "extra", "told",
 )  # fmt: skip
 
 _MEDIA_FEATURES = {"video": getattr(datasets, "Video", None), "audio": datasets.Audio}
@@ -209,6 +209,9 @@ class IndoMERConfig(datasets.BuilderConfig):
     extra: ExtraColumns | None = dataclasses.field(default=None, init=False, repr=False)
     # Modality -> values per frame of features of one's own; no option.
     own_dims: dict[str, int] = dataclasses.field(default_factory=dict, init=False, repr=False)
+    # Splits of which it was said what is missing, here or in the process that this comes from; no
+    # option.
+    told: set[str] = dataclasses.field(default_factory=set, init=False, repr=False)
 
     @property
     def label_column(self) -> str:
@@ -246,6 +249,7 @@ class IndoMERConfig(datasets.BuilderConfig):
             padding=self.padding,
             storage_options=self.source_options,
             sources=self.sources,
+            told=self.told,
         )
 
     def create_config_id(

@@ -58,6 +58,8 @@ class ClipReader:
         padding: The end at which files are padded: "auto", "end" or "start".
         storage_options: Keyword arguments of the file systems of all of these.
         sources: Path -> identity of files that have to be the same as when that was noted.
+        told: Splits of which it was said already what is missing; those of which this says it are
+            added.
 
     Raises:
         IndoMERError: There is no such folder; the files are not as described.
@@ -77,6 +79,7 @@ class ClipReader:
         padding: str = "auto",
         storage_options: dict[str, Any] | None = None,
         sources: Mapping[str, Identity | None] | None = None,
+        told: set[str] | None = None,
     ) -> None:
         self.process_id = os.getpid()
         self.config_name, self.dims = config_name, dict(dims)
@@ -89,9 +92,8 @@ class ClipReader:
         self._files_by_split: dict[str, dict[str, FeatureArrays]] = {}
         # Path -> open file with the clips of several splits.
         self._own_files: dict[tuple[str, str], FeatureArrays] = {}
-        # Splits of which it was said what is missing; (modality, split) whose own files were held
-        # against the rows.
-        self._told: set[str] = set()
+        self._told = set[str]() if told is None else told
+        # (modality, split) whose own files were held against the rows.
         self._compared: set[tuple[str, str]] = set()
         # `datasets` 5 shuffles and interleaves streams with a thread for each of them.
         self._lock = threading.Lock()
@@ -178,11 +180,11 @@ class ClipReader:
             )
         for problem in problems if split not in self._told else ():
             warn(logger, f"{problem}: on_missing={self._on_missing!r}.")
-        self._told.add(split)
         if self._on_missing == "skip":
             rows = [row for row in rows if row["sample_id"] not in missing_any]
             if not rows:
                 raise IndoMERError(f"{problems[0]}: on_missing='skip' leaves none.")
+        self._told.add(split)
         return rows
 
     def clips(

@@ -72,6 +72,10 @@ class Source:
     _opened: dict[str, OpenConfig] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    # Config -> splits of which it was said what is missing; other processes do not say it again.
+    _told: dict[str, set[str]] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __getstate__(self) -> dict[str, Any]:
         # Other processes open their own files.
@@ -115,6 +119,7 @@ class Source:
         opened = self._opened.get(config)
         if opened is None or opened.clips.process_id != os.getpid():
             builder = self.builder(config)
+            builder.config.told = self._told.setdefault(config, set())
             clips = builder.config.open_clips()
             opened = OpenConfig(builder.config, builder.info.features, clips)
             # A file on a server is fetched in the order in which one thread reads it.

@@ -1,10 +1,15 @@
 """Streams say what they leave out, as preparing does."""
 
 import logging
+import os
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
 import indomer
+from tests.support.places import ROOT
 from tests.support.release_writers import make_clips, write_features, write_release
 
 N_CLIPS = 14
@@ -73,3 +78,40 @@ def test_prepared_and_streamed_warn_alike(data, caplog, tmp_path):
 def test_error_names_the_feature_file(data, tmp_path):
     with pytest.raises(indomer.IndoMERError, match="no video features in train_video_features.pkl"):
         indomer.load_dataset(data_dir=data("video", 1), cache_dir=tmp_path / "cache")
+
+
+def said_by(folder, call):
+    """What a program says that prepares or exports with two processes."""
+    code = f"""
+        import sys
+        import datasets, indomer, indomer_tools
+
+        if __name__ == "__main__":
+            datasets.disable_progress_bars()
+            options = {{"data_dir": sys.argv[1], "on_missing": "empty", "num_proc": 2}}
+            {call}
+    """
+    program = folder.parent / "program.py"
+    program.write_text(textwrap.dedent(code), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(program), str(folder), str(folder.parent / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "call",
+    [
+        "indomer.load_dataset(cache_dir=sys.argv[2], **options)",
+        pytest.param(
+            "indomer_tools.export(out=sys.argv[2], max_shard_size='20KB', **options)",
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["prepared", "exported"],
+)
+def test_processes_do_not_repeat_what_is_missing(data, call):
+    said = said_by(data("video", 10), call)
+    assert said.count("7_class/train: 10 of 14 clips") == 1
