@@ -5,14 +5,10 @@ without `datasets`: the class that it is mixed into brings that.
 """
 
 import contextlib
-import ctypes
 import inspect
 import json
 import logging
-import multiprocessing
 import os
-import signal
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +18,7 @@ import pyarrow as pa
 
 from indomer_files.errors import IndoMERError, is_disk_full
 from indomer_files.logs import warn
+from indomer_files.processes import GUARD_ADVICE, is_main_run_again, processes_started
 from indomer_files.tables import BATCH_ROWS, remove_tables
 from indomer_files.versions import check_arrays_are_readable
 
@@ -31,12 +28,6 @@ _INFO_FILE = "dataset_info.json"
 
 # Seconds to wait for another process before it is told.
 PATIENCE = 10.0
-
-_GUARD_ADVICE = (
-    "Where Python starts processes anew (spawn and forkserver: macOS, Windows, and Linux from "
-    "Python 3.14 on), each of them runs your program from the top. Put what it does under "
-    "`if __name__ == '__main__':`, or load with one process: num_proc=None."
-)
 
 # The class that this is mixed into is a `datasets.DatasetBuilder`.
 _Builder: Any = object
@@ -76,11 +67,11 @@ class PreparedTables(_Builder):
             raise _damaged(folder, damage)
         n_processes = options.get("num_proc") or 1
         is_there = is_reused and os.path.exists(os.path.join(folder, _INFO_FILE))
-        if n_processes > 1 and not is_there and _is_main_run_again():
+        if n_processes > 1 and not is_there and is_main_run_again():
             # The process that started this one holds the lock of the folder, and waits.
             raise IndoMERError(
                 f"num_proc={n_processes}: a process that was started to prepare tables runs the "
-                f"program again that started it. {_GUARD_ADVICE}"
+                f"program again that started it. {GUARD_ADVICE}"
             )
         # Two of them would write to the same folder: the second waits, which may take long.
         self._waiting = threading.Timer(PATIENCE, _tell_of_waiting, [folder])
@@ -95,6 +86,7 @@ class PreparedTables(_Builder):
         # Builders are sent to other processes, which a timer cannot be.
         if "_waiting" in vars(self):
             self._waiting.cancel()
+            self._waiting.join()
             del self._waiting
 
     def _download_and_prepare(self, *args: Any, **options: Any) -> None:
@@ -106,7 +98,7 @@ class PreparedTables(_Builder):
         super()._download_and_prepare(*args, **options)
 
     def _prepare_split(self, *args: Any, **options: Any) -> None:
-        with _processes_started(options.get("num_proc") or 1):
+        with processes_started(options.get("num_proc") or 1):
             super()._prepare_split(*args, **options)
 
     def as_dataset(self, split: Any = None, *args: Any, **options: Any) -> Any:
@@ -226,62 +218,6 @@ def _damaged(folder: str, what: str) -> IndoMERError:
         f"{folder}: the prepared tables are damaged: {what}. Load with "
         "download_mode='force_redownload', or delete this folder: the tables are then made again."
     )
-
-
-# --- Processes ------------------------------------------------------------------------------------
-
-
-def _is_main_run_again() -> bool:
-    """Whether this is a process that just runs the program of the one that started it."""
-    modules = [sys.modules.get(name) for name in ("multiprocessing", "multiprocess")]
-    return any(
-        getattr(module.current_process(), "_inheriting", False) for module in modules if module
-    )
-
-
-# Threads whose forks end with this process -> C library. Without that, the workers of one that was
-# killed, and what `datasets` has them talk through, wait for ever, and hold the lock of the folder.
-_forking: dict[int, Any] = {}
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _end_with_parent() -> None:
-    libc = _forking.get(threading.get_ident())
-    if libc is not None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if sys.platform == "linux":
-    os.register_at_fork(after_in_child=_end_with_parent)
-
-
-@contextlib.contextmanager
-def _ending_with_this() -> Iterator[None]:
-    """Context in which processes that this thread forks end when this one is killed."""
-    _forking[threading.get_ident()] = ctypes.CDLL(None) if sys.platform == "linux" else None
-    try:
-        yield
-    finally:
-        del _forking[threading.get_ident()]
-
-
-@contextlib.contextmanager
-def _processes_started(n_processes: int) -> Iterator[None]:
-    """Context in which processes that do not start, or end, are an error that says why."""
-    try:
-        with _ending_with_this() if n_processes > 1 else contextlib.nullcontext():
-            yield
-    except (EOFError, ConnectionError, RuntimeError) as error:
-        # What `datasets` starts processes with; the first of all is the default.
-        module: Any = sys.modules.get("multiprocess", multiprocessing)
-        method = module.get_start_method(allow_none=True) or module.get_all_start_methods()[0]
-        if n_processes == 1 or method == "fork":
-            raise
-        raise IndoMERError(
-            f"num_proc={n_processes}: a process that should prepare tables did not start, or ended "
-            f"({type(error).__name__}: {error}). {_GUARD_ADVICE}"
-        ) from error
 
 
 @contextlib.contextmanager
