@@ -18,9 +18,10 @@ GUARD_ADVICE = (
     "`if __name__ == '__main__':`, or load with one process: num_proc=None."
 )
 
-# Threads whose forks end with this process -> C library. Without that, the workers of one that was
-# killed, and what `datasets` has them talk through, wait for ever, and hold the lock of the folder.
-_forking: dict[int, Any] = {}
+# Threads whose forks end with this process -> its number, and the C library. Without that, the
+# workers of one that was killed, and what `datasets` has them talk through, wait for ever, and hold
+# the lock of the folder.
+_forking: dict[int, tuple[int, Any]] = {}
 
 _PR_SET_PDEATHSIG = 1
 
@@ -34,9 +35,15 @@ def is_main_run_again() -> bool:
 
 
 def _end_with_parent() -> None:
-    libc = _forking.get(threading.get_ident())
-    if libc is not None:
+    parent = _forking.get(threading.get_ident())
+    # What a fork forks itself is its own.
+    _forking.clear()
+    if parent is not None:
+        parent_id, libc = parent
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent_id:
+            # It was killed before this was asked for.
+            os._exit(1)
 
 
 if sys.platform == "linux":
@@ -46,11 +53,14 @@ if sys.platform == "linux":
 @contextlib.contextmanager
 def _ending_with_this() -> Iterator[None]:
     """Context in which processes that this thread forks end when this one is killed."""
-    _forking[threading.get_ident()] = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        yield
+        return
+    _forking[threading.get_ident()] = os.getpid(), ctypes.CDLL(None)
     try:
         yield
     finally:
-        del _forking[threading.get_ident()]
+        _forking.pop(threading.get_ident(), None)
 
 
 @contextlib.contextmanager
