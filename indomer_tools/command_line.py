@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import indomer
 from indomer_files import Release
 from indomer_files.errors import system_error_words
+from indomer_files.logs import warn
 from indomer_files.options import check_config
 from indomer_files.padding import PADDINGS
 from indomer_files.safe_text import safe_text
@@ -176,11 +177,9 @@ def _modalities(args: argparse.Namespace, is_part_enough: bool) -> tuple[str, ..
     if there == MODALITIES or not (is_part_enough or release.has_no_features()):
         return MODALITIES
     absent = " and ".join(name for name in MODALITIES if name not in there)
-    logger.warning(
-        "%s: no feature files of %s; as with --modalities %s.",
-        args.data_dir,
-        absent,
-        ",".join(there),
+    warn(
+        logger,
+        f"{args.data_dir}: no feature files of {absent}; as with --modalities {','.join(there)}.",
     )
     return there
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 import indomer
+from indomer_files.logs import warn
 
 __all__ = ["class_weights", "group_folds", "sample_weights"]
 
@@ -52,7 +53,7 @@ def class_weights(dataset: datasets.Dataset, label: str = "label") -> npt.NDArra
     weights[present] = compute_class_weight("balanced", classes=present, y=labels)
     absent = [name for number, name in enumerate(names) if number not in present]
     if absent:
-        logger.warning("%s: no clip of %s. Their class weight is 1.", label, ", ".join(absent))
+        warn(logger, f"{label}: no clip of {', '.join(absent)}. Their class weight is 1.")
     return weights
 
 
