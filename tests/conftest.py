@@ -19,6 +19,7 @@ import datasets  # noqa: E402
 
 import indomer  # noqa: E402
 from indomer_files.logs import forget_warnings  # noqa: E402
+from indomer_files.sources import store  # noqa: E402
 from tests.support.browser import chromium, show_page  # noqa: E402, F401
 from tests.support.places import LABELS, ROOT  # noqa: E402
 
@@ -58,6 +59,12 @@ def load_rows(request, load):
         return list(dataset.with_format("numpy"))
 
     return rows
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """As many attempts to reach a server, with shorter pauses."""
+    monkeypatch.setattr(store, "RETRY_PAUSES", [pause / 50 for pause in store.RETRY_PAUSES])
 
 
 @pytest.fixture(autouse=True)

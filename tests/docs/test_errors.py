@@ -15,7 +15,6 @@ import pytest
 
 import indomer
 import indomer_tools
-from indomer_files.sources import store
 from tests.support.markdown import codes, page
 from tests.support.places import ROOT
 from tests.support.release_writers import unpickled
@@ -241,8 +240,8 @@ def test_errors_table_lists_exactly_those_that_are_tried():
 
 
 @pytest.mark.parametrize("message", LOADER_ERRORS)
-def test_errors_read_as_in_the_guide(message, release, load, monkeypatch):
-    monkeypatch.setattr(store, "RETRY_PAUSES", [pause / 50 for pause in store.RETRY_PAUSES])
+@pytest.mark.usefixtures("impatient")
+def test_errors_read_as_in_the_guide(message, release, load):
     with pytest.raises(indomer.IndoMERError, match=_pattern(message)):
         options = {"data_dir": release} | (LOADER_ERRORS[message](release) or {})
         load(options.pop("name", "7_class"), **options)

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from indomer_tools.command_line import main
-from tests.support import hub_server
-from tests.support.export_writers import run_python
+from tests.support import hub_server, runs
 from tests.support.release_writers import contents
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("without_figures")]
@@ -59,7 +58,7 @@ def push(release, out, endpoint):
     code = "import sys; from indomer_tools.command_line import main; sys.exit(main(sys.argv[1:]))"
     environment = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
     arguments = ["export", release, out, "--config", "7_class", "--push-to", "user/indomer"]
-    return run_python(code, *arguments, HF_TOKEN=_TOKEN, **environment)
+    return runs.run(code, *arguments, HF_TOKEN=_TOKEN, **environment)
 
 
 @pytest.mark.slow

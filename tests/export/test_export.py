@@ -11,13 +11,12 @@ import pytest
 
 import indomer
 from indomer_tools.export import export, planned, write_shard
-from tests.support import release_writers
+from tests.support import release_writers, runs
 from tests.support.export_writers import (
     CONFIGS,
     assert_same_rows,
     make_clips,
     plainly,
-    run_python,
     shards_of,
 )
 from tests.support.release_writers import contents
@@ -109,7 +108,7 @@ _STRANGER = """
 
 @pytest.mark.slow
 def test_export_loads_where_indomer_is_not_installed(exported, release, load, tmp_path):
-    run = run_python(_STRANGER, exported, tmp_path / "cache", PYTHONPATH="")
+    run = runs.run(_STRANGER, exported, tmp_path / "cache", PYTHONPATH="")
     assert run.returncode == 0, run.stderr
     for name, found in json.loads(run.stdout).items():
         rows = load(name.split()[0], release, split="train")

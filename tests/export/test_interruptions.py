@@ -13,7 +13,8 @@ import pytest
 
 import indomer
 from indomer_tools.export import export, planned, write_shard
-from tests.support.export_writers import run_python, write_release
+from tests.support import runs
+from tests.support.export_writers import write_release
 from tests.support.faulty_runs import Run
 from tests.support.release_writers import contents
 
@@ -40,7 +41,7 @@ _KILLED = """
 @pytest.mark.parametrize("n_finished", [0, 5])
 def test_killed_export_goes_on(exported, release, tmp_path, n_finished):
     out = tmp_path / "out"
-    run = run_python(_KILLED, release, out, n_finished)
+    run = runs.run(_KILLED, release, out, n_finished)
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert not out.exists()
     made = tmp_path / "out.incomplete"
@@ -109,10 +110,7 @@ def test_what_a_killed_export_started_ends_with_it(release, tmp_path, seconds):
     time.sleep(seconds)
     assert run.process.is_alive()
     run.kill()
-    until = time.monotonic() + 20
-    while run.processes() and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not run.processes()
+    assert not run.left_after(20)
     run.end()
 
 

@@ -176,10 +176,7 @@ def test_what_a_killed_process_started_ends_with_it(data, tmp_path):
         run.go_on()
         time.sleep(0.03 * (number + 1))
         run.kill()
-        until = time.monotonic() + 10
-        while run.processes() and time.monotonic() < until:
-            time.sleep(0.01)
-        assert not run.processes()
+        assert not run.left_after(10)
         run.end()
 
 

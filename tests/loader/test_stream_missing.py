@@ -1,16 +1,12 @@
 """Streams say what they leave out, as preparing does."""
 
 import logging
-import os
-import subprocess
-import sys
-import textwrap
 
 import pytest
 
 import indomer
-from tests.support.places import ROOT
 from tests.support.release_writers import make_clips, write_features, write_release
+from tests.support.runs import run
 
 N_CLIPS = 14
 
@@ -80,26 +76,6 @@ def test_error_names_the_feature_file(data, tmp_path):
         indomer.load_dataset(data_dir=data("video", 1), cache_dir=tmp_path / "cache")
 
 
-def said_by(folder, call):
-    """What a program says that prepares or exports with two processes."""
-    code = f"""
-        import sys
-        import datasets, indomer, indomer_tools
-
-        if __name__ == "__main__":
-            datasets.disable_progress_bars()
-            options = {{"data_dir": sys.argv[1], "on_missing": "empty", "num_proc": 2}}
-            {call}
-    """
-    program = folder.parent / "program.py"
-    program.write_text(textwrap.dedent(code), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(program), str(folder), str(folder.parent / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stderr
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(
     "call",
@@ -112,6 +88,15 @@ def said_by(folder, call):
     ],
     ids=["prepared", "exported"],
 )
-def test_processes_do_not_repeat_what_is_missing(data, call):
-    said = said_by(data("video", 10), call)
-    assert said.count("7_class/train: 10 of 14 clips") == 1
+def test_processes_do_not_repeat_what_is_missing(data, tmp_path, call):
+    code = f"""
+        import sys
+        import datasets, indomer, indomer_tools
+
+        datasets.disable_progress_bars()
+        options = {{"data_dir": sys.argv[1], "on_missing": "empty", "num_proc": 2}}
+        {call}
+    """
+    done = run(code, data("video", 10), tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("7_class/train: 10 of 14 clips") == 1

@@ -1,5 +1,6 @@
 """Pages in a real headless Chromium: fixtures of `tests/conftest.py`."""
 
+import contextlib
 import shutil
 
 import pytest
@@ -15,19 +16,28 @@ def find_browser():
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser; the test is skipped where there is none, or nothing to drive it."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if find_browser() is None:
-        pytest.skip("no Chromium: see CONTRIBUTING.md")
-    with playwright.sync_playwright() as driver:
+@contextlib.contextmanager
+def opened_browser():
+    """Context of playwright's browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=find_browser(),
             args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; the test is skipped where there is none, or nothing to drive it."""
+    pytest.importorskip("playwright.sync_api")
+    if find_browser() is None:
+        pytest.skip("no Chromium: see CONTRIBUTING.md")
+    with opened_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -1,15 +1,9 @@
 """Releases to export, and readers of what was exported."""
 
-import os
-import subprocess
-import sys
-import textwrap
-
 import datasets
 import numpy as np
 
 from tests.support import release_writers
-from tests.support.places import ROOT
 
 CONFIGS = ("3_class", "7_class")
 
@@ -55,13 +49,3 @@ def assert_same_rows(found, expected):
                 release_writers.assert_same_bits(value, other[column])
             else:
                 assert value == other[column], column
-
-
-def run_python(code, *arguments, **environment):
-    """Run a program in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )

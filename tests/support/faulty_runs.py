@@ -57,6 +57,13 @@ class Run:
         self.process.join()
         self._signal(signal.SIGCONT)
 
+    def left_after(self, seconds):
+        """What it started and that has not ended by itself when so much time has passed."""
+        until = time.monotonic() + seconds
+        while (left := self.processes()) and time.monotonic() < until:
+            time.sleep(0.01)
+        return left
+
     def go_on(self):
         self._signal(signal.SIGCONT)
 

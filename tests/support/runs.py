@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def digest(rows):
 def run(code, *arguments, cwd=None, **environment):
     """Run Python code in a new process that can import the loader."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600
     )

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from tests.support.browser import find_browser
+from tests.support.browser import opened_browser
 from tests.support.lively_features import write_lively_release
 from tests.support.places import ROOT
 
@@ -20,7 +20,6 @@ SIZE = {"width": 1180, "height": 820}
 def main(target):
     """Serve the page, and save what a browser shows."""
     from PIL import Image
-    from playwright.sync_api import sync_playwright
 
     from indomer_tools.browse.server import make_app, serve
 
@@ -34,12 +33,10 @@ def main(target):
 
         threading.Thread(target=serve, args=(app, 0, on_start), daemon=True).start()
         is_served.wait(30)
-        with sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        with opened_browser() as browser:
             page = browser.new_page(viewport=SIZE, color_scheme="light")
             page.goto(f"{addresses[0]}/?clip=clip_1_Sharing_1", wait_until="networkidle")
             page.screenshot(path=target)
-            browser.close()
     # A third of the bytes, and the same to the eye.
     with Image.open(target) as picture:
         smaller = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)

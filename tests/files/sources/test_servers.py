@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import indomer
-from indomer_files.sources import store
 from indomer_tools.export import export
 from tests.support.places import ROOT
 from tests.support.release_writers import (
@@ -370,12 +369,6 @@ def test_first_example_of_a_gigabyte(tmp_path, load):
 
 
 # --- Servers and lines that fail ------------------------------------------------------------------
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    """The same number of attempts, with shorter pauses."""
-    monkeypatch.setattr(store, "RETRY_PAUSES", [pause / 50 for pause in store.RETRY_PAUSES])
 
 
 def bad_line_to(server, after):
